@@ -1,0 +1,94 @@
+"""The graph between importer and planner: tensors and operators, immutable; passes return new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .planfmt import DTYPE_BYTES
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Quant:
+    """real = scale * (q - zero_point); one entry, or one per slice along ``axis``."""
+
+    scales: tuple[float, ...]  # as float32 in the file, held exactly
+    zero_points: tuple[int, ...]
+    axis: int = 0
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether there is more than one scale."""
+        return len(self.scales) > 1
+
+    @property
+    def scale(self) -> float:
+        """The scale of a per-tensor quantisation."""
+        return self.scales[0]
+
+    @property
+    def zero_point(self) -> int:
+        """The zero point of a per-tensor quantisation."""
+        return self.zero_points[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor:
+    """A value: activation (``data`` is None) or constant. ``dtype`` is a key of ``planfmt.DTYPES``."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    quant: Quant | None = None
+    data: Array | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def bytes(self) -> int:
+        """Size in bytes."""
+        return self.size * DTYPE_BYTES[self.dtype]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One operator: TFLite's name of it, tensor indices (-1: an optional input that is absent), attributes of ``ops/<op>.py``."""
+
+    code: str
+    name: str
+    index: int  # number of the layer in the user's file, for messages
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    attrs: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """Operators in an order that can be executed."""
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def tensor(self, index: int) -> Tensor:
+        """The tensor of an index."""
+        return self.tensors[index]
+
+    def operands(self, op: Op) -> list[Tensor | None]:
+        """The input tensors of an operator; None for an absent one."""
+        return [self.tensors[i] if i >= 0 else None for i in op.inputs]
+
+    def with_ops(self, ops: Iterable[Op]) -> Graph:
+        """The same graph with other operators."""
+        return replace(self, ops=tuple(ops))

@@ -1,0 +1,58 @@
+"""What the device will execute: records with their constants, before and after memory is assigned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .graph import Op, Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One operator lowered for a target.
+
+    ``fields`` are values of the operator's record layout (``planfmt.RECORDS``). Arena offsets and file offsets are not among them:
+    ``operands`` maps a field name (``input``, ``output``, ``input2``) to a tensor index of the graph, and ``constants`` maps a field
+    name (``weights``, ``channels``, ``aux``) to the bytes it will point to. ``scratch_bytes`` asks for arena space during this step.
+    """
+
+    operator: str  # key of planfmt.OPERATORS
+    op: Op
+    fields: dict[str, Any]
+    operands: dict[str, int]
+    constants: dict[str, bytes] = field(default_factory=dict)
+    scratch_bytes: int = 0
+    macs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a tensor or a scratch lies in the arena and when it is alive: from ``first`` to ``last`` step, both included."""
+
+    name: str
+    bytes: int
+    first: int
+    last: int
+    offset: int = -1
+    tensor: int = -1  # index in the graph; -1: scratch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A schedule with memory assigned; ``pack`` turns it into bytes."""
+
+    name: str
+    target: str
+    tensors: tuple[Tensor, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    steps: tuple[Step, ...]
+    spans: tuple[Span, ...]
+    arena_bytes: int
+    lower_bound_bytes: int  # largest sum of live tensors, without scratch
+    metadata: dict[str, Any]
+
+    def offset(self, tensor: int) -> int:
+        """Arena offset of a tensor."""
+        return next(s.offset for s in self.spans if s.tensor == tensor)

@@ -1,0 +1,355 @@
+"""The inference module format: the one source of every number in it.
+
+From these tables come ``native_module/tml_format.h`` and the tables of ``docs/MODULE_FORMAT.md``
+(``python -m tinymlaas.planfmt --write``; a test fails when either is out of date), and ``pack``/``unpack``
+encode and decode with them. All fields are little-endian and naturally aligned.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+MAGIC = b"TML\x1a"
+FORMAT_VERSION = 1
+RUNTIME_VERSION = 1
+ALIGN = 16  # of the module in memory, of every constant in it, and of every tensor in the arena
+RECORD_BYTES = 64
+MAX_RANK = 6
+MAX_MODULE_BYTES = 1 << 28  # keeps every 32-bit sum of an offset and a size far from overflow
+
+# Kernel targets: who may run a module. `any` modules use the plain layouts and run everywhere.
+TARGETS = {"any": 0, "m0plus": 1, "m3": 2, "m4": 3, "rv32": 4, "x64": 5}
+
+DTYPES = {"int8": 1, "uint8": 2, "int16": 3, "int32": 4, "float32": 5, "bool": 6}
+DTYPE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "int32": 4, "float32": 4, "bool": 1}
+
+_CODES = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i"}
+_CTYPES = {
+    "u8": "uint8_t",
+    "i8": "int8_t",
+    "u16": "uint16_t",
+    "i16": "int16_t",
+    "u32": "uint32_t",
+    "i32": "int32_t",
+}
+_SIZES = {"u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a struct: C name, type code, what it means, and how many of them (an array when > 1)."""
+
+    name: str
+    type: str
+    doc: str
+    count: int = 1
+
+    @property
+    def bytes(self) -> int:
+        """Size in bytes."""
+        return _SIZES[self.type] * self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A packed little-endian struct of the module file."""
+
+    name: str
+    doc: str
+    fields: tuple[Field, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size in bytes."""
+        return sum(f.bytes for f in self.fields)
+
+    def offsets(self) -> list[int]:
+        """Byte offset of each field."""
+        out, at = [], 0
+        for f in self.fields:
+            out.append(at)
+            at += f.bytes
+        return out
+
+    def pack(self, values: dict[str, Any]) -> bytes:
+        """Encode; a field that is not given is zero. Raises ``struct.error`` when a value does not fit."""
+        unknown = set(values) - {f.name for f in self.fields}
+        if unknown:
+            raise KeyError(f"{self.name} has no field {sorted(unknown)}")
+        return b"".join(_pack_field(f, values.get(f.name, 0)) for f in self.fields)
+
+    def unpack(self, data: bytes, offset: int = 0) -> dict[str, Any]:
+        """Decode the struct at a byte offset of ``data``."""
+        out: dict[str, Any] = {}
+        for f, at in zip(self.fields, self.offsets(), strict=True):
+            values = struct.unpack_from(f"<{f.count}{_CODES[f.type]}", data, offset + at)
+            out[f.name] = values[0] if f.count == 1 else values
+        return out
+
+
+def _pack_field(field: Field, value: Any) -> bytes:
+    values = [value] if field.count == 1 else list(value or [])
+    values += [0] * (field.count - len(values))
+    return struct.pack(f"<{field.count}{_CODES[field.type]}", *values)
+
+
+HEADER = Layout(
+    "header",
+    "Starts the file. Offsets count from the start of the file; sections follow in the order of their offsets.",
+    (
+        Field("magic", "u8", "the bytes 54 4D 4C 1A ('TML', SUB)", 4),
+        Field("format_version", "u16", "version of this format; a reader refuses any other"),
+        Field("min_runtime", "u16", "lowest runtime version that knows every operator used"),
+        Field("file_bytes", "u32", "size of the whole file"),
+        Field("target", "u16", "kernel target whose constant layouts are used"),
+        Field("flags", "u16", "bit 0: the model keeps state between runs"),
+        Field("arena_bytes", "u32", "RAM for activations and scratch, multiple of 16"),
+        Field("scratch_bytes", "u32", "largest scratch of one operator; part of arena_bytes"),
+        Field("n_inputs", "u8", "number of input tensors"),
+        Field("n_outputs", "u8", "number of output tensors"),
+        Field("n_selftests", "u8", "number of self-test vectors"),
+        Field("reserved0", "u8", "zero"),
+        Field("n_records", "u16", "number of operator records"),
+        Field("reserved1", "u16", "zero"),
+        Field("tensors_offset", "u32", "inputs then outputs, one `tensor` each"),
+        Field("records_offset", "u32", "operator records, 64 bytes each, in order of execution"),
+        Field("constants_offset", "u32", "weights and per-channel parameters, multiple of 16"),
+        Field("constants_bytes", "u32", "size of the constants"),
+        Field("selftests_offset", "u32", "self-test vectors"),
+        Field("selftests_bytes", "u32", "size of the self-test vectors"),
+        Field("metadata_offset", "u32", "JSON text, UTF-8: labels, tensor and layer names, provenance"),
+        Field("metadata_bytes", "u32", "size of the metadata"),
+        Field("signature_offset", "u32", "Ed25519 signature of the header; 0 = none"),
+        Field("min_version", "u32", "anti-rollback counter of this module; 0 = none"),
+        Field("payload_sha256", "u8", "SHA-256 of all bytes from the end of the header to the signature or the end", 32),
+    ),
+)
+
+TENSOR = Layout(
+    "tensor",
+    "An input or output of the model.",
+    (
+        Field("offset", "u32", "where it lies in the arena, multiple of 16"),
+        Field("bytes", "u32", "its size: product of the shape times the size of the dtype"),
+        Field("dtype", "u8", "1 int8, 2 uint8, 3 int16, 4 int32, 5 float32, 6 bool"),
+        Field("rank", "u8", "how many entries of shape are used, 0 to 6"),
+        Field("reserved", "u16", "zero"),
+        Field("zero_point", "i32", "real = scale * (q - zero_point)"),
+        Field("scale", "u32", "bits of a float32; 0 = not quantised"),
+        Field("shape", "u32", "dimensions, outermost first", MAX_RANK),
+    ),
+)
+
+CHANNEL = Layout(
+    "channel",
+    "Per output channel of a convolution or fully-connected operator, in one stream.",
+    (
+        Field("bias", "i32", "bias minus input zero point times the sum of the channel's weights (mod 2^32)"),
+        Field("multiplier", "i32", "Q31 mantissa of input scale * weight scale / output scale; 0 or 2^30 to 2^31-1"),
+        Field("shift", "i32", "exponent of the same, -31 to 30; positive shifts left"),
+    ),
+)
+
+_HEAD = (
+    Field("op", "u8", "operator code"),
+    Field("variant", "u8", "kernel and constant layout chosen by the compiler; 0 = plain"),
+    Field("flags", "u16", "operator-specific; zero where none are defined"),
+    Field("input", "u32", "arena offset of the input"),
+    Field("output", "u32", "arena offset of the output"),
+)
+_WEIGHTED = (
+    Field("weights", "u32", "file offset of the weights"),
+    Field("channels", "u32", "file offset of the `channel` stream"),
+    Field("scratch", "u32", "arena offset of the scratch"),
+    Field("scratch_bytes", "u32", "size of the scratch"),
+)
+_IMAGE = (
+    Field("in_h", "u16", "input height"),
+    Field("in_w", "u16", "input width"),
+    Field("in_c", "u16", "input channels"),
+    Field("out_h", "u16", "output height"),
+    Field("out_w", "u16", "output width"),
+    Field("out_c", "u16", "output channels"),
+    Field("filter_h", "u16", "filter height"),
+    Field("filter_w", "u16", "filter width"),
+    Field("pad_top", "u16", "rows of padding above"),
+    Field("pad_left", "u16", "columns of padding on the left"),
+    Field("stride_h", "u8", "stride down"),
+    Field("stride_w", "u8", "stride across"),
+    Field("dilation_h", "u8", "dilation down"),
+    Field("dilation_w", "u8", "dilation across"),
+)
+_RANGE = (
+    Field("in_zero_point", "i8", "zero point of the input; the value of padding"),
+    Field("out_zero_point", "i8", "zero point of the output"),
+    Field("act_min", "i8", "lowest output value"),
+    Field("act_max", "i8", "highest output value"),
+)
+_AUX = (
+    Field("aux", "u32", "file offset of variant-specific constants; 0 = none"),
+    Field("aux_bytes", "u32", "size of the same"),
+)
+
+# Record layouts by name; every operator code below names the one it uses.
+RECORDS = {
+    "conv": Layout(
+        "conv",
+        "Weights: CONV_2D [out_c][filter_h][filter_w][in_c]; DEPTHWISE_CONV_2D [filter_h][filter_w][out_c], out_c = in_c * multiplier. "
+        "Padding reads as in_zero_point.",
+        _HEAD + _WEIGHTED + _IMAGE + _RANGE + _AUX,
+    ),
+    "fully_connected": Layout(
+        "fully_connected",
+        "Weights: [out_features][in_features]. Input [rows][in_features], output [rows][out_features].",
+        _HEAD
+        + _WEIGHTED
+        + (
+            Field("rows", "u32", "rows of input and output"),
+            Field("in_features", "u32", "length of an input row"),
+            Field("out_features", "u32", "length of an output row"),
+        )
+        + _RANGE
+        + _AUX,
+    ),
+    "pool": Layout(
+        "pool",
+        "Average (rounds half away from zero) or maximum over the part of the window inside the input. in_c = out_c.",
+        _HEAD + _IMAGE + _RANGE,
+    ),
+    "add": Layout(
+        "add",
+        "out = requant(requant(left(a - za)) + requant(left(b - zb))), as TFLite's integer ADD with a left shift of 20.",
+        _HEAD
+        + (
+            Field("input2", "u32", "arena offset of the second input"),
+            Field("count", "u32", "elements of input, input2 and output"),
+            Field("multiplier1", "i32", "Q31, of input"),
+            Field("multiplier2", "i32", "Q31, of input2"),
+            Field("out_multiplier", "i32", "Q31, of the sum"),
+            Field("shift1", "i8", "-31 to 0"),
+            Field("shift2", "i8", "-31 to 0"),
+            Field("out_shift", "i8", "-31 to 0"),
+            Field("in2_zero_point", "i8", "zero point of input2"),
+        )
+        + _RANGE,
+    ),
+    "softmax": Layout(
+        "softmax",
+        "Over the last dimension; input [rows][depth], output the same with scale 1/256 and zero point -128.",
+        _HEAD
+        + (
+            Field("rows", "u32", "rows"),
+            Field("depth", "u32", "length of a row"),
+            Field("multiplier", "i32", "Q31 of beta * input scale * 2^26"),
+            Field("shift", "i32", "0 to 31"),
+            Field("diff_min", "i32", "differences below this count as exp = 0"),
+        ),
+    ),
+    "pad": Layout(
+        "pad",
+        "Four dimensions, innermost last; the output is filled with `value` around the input.",
+        _HEAD
+        + (
+            Field("in_shape", "u16", "input shape", 4),
+            Field("before", "u16", "padding before each dimension", 4),
+            Field("after", "u16", "padding after each dimension", 4),
+            Field("value", "i8", "fill"),
+        ),
+    ),
+    "copy": Layout("copy", "Moves bytes: a RESHAPE that could not be folded away.", (*_HEAD, Field("count", "u32", "bytes"))),
+}
+
+# Operator → (code, record layout). Codes are never reused.
+OPERATORS = {
+    "CONV_2D": (1, "conv"),
+    "DEPTHWISE_CONV_2D": (2, "conv"),
+    "FULLY_CONNECTED": (3, "fully_connected"),
+    "AVERAGE_POOL_2D": (4, "pool"),
+    "MAX_POOL_2D": (5, "pool"),
+    "ADD": (6, "add"),
+    "SOFTMAX": (7, "softmax"),
+    "PAD": (8, "pad"),
+    "COPY": (9, "copy"),
+}
+
+SELFTEST_SEED_BYTES = 4  # each vector: u32 seed, then the expected bytes of every output, then zeros to a multiple of 4
+
+
+def operator_name(code: int) -> str:
+    """Name of an operator code, or ``op<code>`` when there is none."""
+    return next((name for name, (c, _) in OPERATORS.items() if c == code), f"op{code}")
+
+
+def record_layout(name: str) -> Layout:
+    """Record layout of an operator name."""
+    return RECORDS[OPERATORS[name][1]]
+
+
+def _c_struct(layout: Layout, pad_to: int = 0) -> str:
+    lines = ["typedef struct {"]
+    for f, at in zip(layout.fields, layout.offsets(), strict=True):
+        array = f"[{f.count}]" if f.count > 1 else ""
+        lines.append(f"    {_CTYPES[f.type]} {f.name}{array}; // {at}: {f.doc}")
+    if pad_to > layout.bytes:
+        lines.append(f"    uint8_t reserved_[{pad_to - layout.bytes}]; // {layout.bytes}: zero")
+    lines.append(f"}} tml_{layout.name}_t;")
+    return "\n".join(lines)
+
+
+def _c_constants() -> list[str]:
+    out = [f"#define TML_MAGIC {{{', '.join(f'0x{b:02x}' for b in MAGIC)}}}"]
+    for name in ("FORMAT_VERSION", "RUNTIME_VERSION", "ALIGN", "RECORD_BYTES", "MAX_RANK", "MAX_MODULE_BYTES"):
+        out.append(f"#define TML_{name} ({globals()[name]})")
+    out += [f"#define TML_TARGET_{k.upper()} ({v})" for k, v in TARGETS.items()]
+    out.append(f"#define TML_N_TARGETS ({len(TARGETS)})")
+    out += [f"#define TML_DTYPE_{k.upper()} ({v})" for k, v in DTYPES.items()]
+    out += [f"#define TML_OP_{k} ({v[0]})" for k, v in OPERATORS.items()]
+    out.append(f"#define TML_N_OPS ({max(v[0] for v in OPERATORS.values()) + 1})")
+    return out
+
+
+def c_header() -> str:
+    """Text of ``native_module/tml_format.h``."""
+    ops = " \\\n".join(f"    X({name}, {name.lower()})" for name in OPERATORS)
+    members = "\n".join(f"    tml_{r.name}_t {r.name};" for r in RECORDS.values())
+    parts = [
+        "// Generated by host/tinymlaas/planfmt.py; do not edit. What it means: docs/MODULE_FORMAT.md.",
+        "#ifndef TML_FORMAT_H\n#define TML_FORMAT_H\n\n#include <stdint.h>",
+        "\n".join(_c_constants()),
+        f"// Every operator: X(NAME, name), in the order of their codes from 1.\n#define TML_OPERATORS(X) \\\n{ops}",
+        _c_struct(HEADER),
+        _c_struct(TENSOR),
+        _c_struct(CHANNEL),
+        "// What every record starts with.\n" + _c_struct(Layout("head", "", _HEAD)),
+        *(_c_struct(r, RECORD_BYTES) for r in RECORDS.values()),
+        f"typedef union {{\n    tml_head_t head;\n{members}\n}} tml_record_t;",
+        f'_Static_assert(sizeof(tml_header_t) == {HEADER.bytes}, "header");\n'
+        f'_Static_assert(sizeof(tml_tensor_t) == {TENSOR.bytes}, "tensor");\n'
+        '_Static_assert(sizeof(tml_record_t) == TML_RECORD_BYTES, "record");',
+        "#endif // TML_FORMAT_H",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def docs_tables() -> str:
+    """The tables of ``docs/MODULE_FORMAT.md`` as Markdown."""
+    parts = [_docs_table(x) for x in (HEADER, TENSOR, CHANNEL)]
+    parts += [_docs_table(r, _users(r.name)) for r in RECORDS.values()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _users(layout: str) -> str:
+    return ", ".join(f"{name} ({code})" for name, (code, used) in OPERATORS.items() if used == layout)
+
+
+def _docs_table(layout: Layout, users: str = "") -> str:
+    title = f"### `{layout.name}`" + (f" record: {users}" if users else "")
+    rows = [f"| {at} | {_docs_type(f)} | `{f.name}` | {f.doc} |" for f, at in zip(layout.fields, layout.offsets(), strict=True)]
+    size = f"{RECORD_BYTES} bytes, {layout.bytes} used" if users else f"{layout.bytes} bytes"
+    return "\n".join([title, "", f"{layout.doc} {size}.", "", "| offset | type | field | meaning |", "|---|---|---|---|", *rows])
+
+
+def _docs_type(field: Field) -> str:
+    return f"{field.type}[{field.count}]" if field.count > 1 else field.type

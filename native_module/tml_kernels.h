@@ -1,0 +1,48 @@
+// What an operator has to offer: a check that runs once at load, and a kernel that may then trust its record.
+#ifndef TML_KERNELS_H
+#define TML_KERNELS_H
+
+#include <stdbool.h>
+
+#include "tml_format.h"
+#include "tml_status.h"
+
+// What a kernel sees. All offsets in a record count from these two; all state of a model lies in its arena.
+typedef struct {
+    uint8_t *arena;
+    const uint8_t *module;
+} tml_context_t;
+
+typedef void (*tml_kernel_t)(const tml_context_t *context, const tml_record_t *record);
+
+// What a check sees: the module's bounds, and where to put the numbers when it refuses.
+typedef struct {
+    const uint8_t *module;
+    uint32_t arena_bytes;
+    uint32_t constants_begin; // file offsets
+    uint32_t constants_end;
+    tml_fault_t *fault;
+} tml_bounds_t;
+
+typedef tml_status_t (*tml_check_t)(const tml_bounds_t *bounds, const tml_record_t *record);
+
+// A build has exactly one target table, `tml_target`, defined in targets/<target>.c.
+typedef struct {
+    const char *name;
+    uint16_t id; // TML_TARGET_*; modules for it or for TML_TARGET_ANY are accepted
+    uint16_t max_variant; // of any operator
+    tml_kernel_t kernel[TML_N_OPS]; // by operator code; NULL: not in this build
+    tml_check_t check[TML_N_OPS];
+} tml_target_t;
+
+extern const tml_target_t tml_target;
+
+// Declares tml_check_<op>, the plain tml_ref_<op> and the shipped tml_fast_<op> (the latter only where it exists).
+#define X(NAME, name) \
+    tml_status_t tml_check_##name(const tml_bounds_t *bounds, const tml_record_t *record); \
+    void tml_ref_##name(const tml_context_t *context, const tml_record_t *record); \
+    void tml_fast_##name(const tml_context_t *context, const tml_record_t *record);
+TML_OPERATORS(X)
+#undef X
+
+#endif // TML_KERNELS_H

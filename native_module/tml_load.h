@@ -1,0 +1,19 @@
+// Bytes → verified plan. After TML_OK nothing in the module can make a kernel leave the module, the arena or its operands.
+#ifndef TML_LOAD_H
+#define TML_LOAD_H
+
+#include "tml_kernels.h"
+
+// A verified module, read in place. The bytes must stay where they are, unchanged, as long as the plan is used.
+typedef struct {
+    const uint8_t *module;
+    const tml_header_t *header;
+    const tml_tensor_t *tensors; // n_inputs, then n_outputs
+    const tml_record_t *records;
+    const tml_target_t *target;
+} tml_plan_t;
+
+// Checks everything once. On failure the plan is unusable and fault holds the numbers.
+tml_status_t tml_load(tml_plan_t *plan, const uint8_t *module, size_t size, const tml_target_t *target, tml_fault_t *fault);
+
+#endif // TML_LOAD_H
