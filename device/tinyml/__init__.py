@@ -1,0 +1,5 @@
+"""Runs int8 networks: tinyml.Model loads an inference module (.tml) and runs it with its weights in place."""
+
+from .model import Model
+
+__version__ = "0.1.0"

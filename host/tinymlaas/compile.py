@@ -1,0 +1,92 @@
+"""The whole compiler: .tflite bytes in, module bytes out, every stage visible."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import __version__
+from .errors import PlanError
+from .evaluate import evaluate
+from .graph import Array, Graph
+from .memory import assign, live_bytes
+from .ops import OPS
+from .pack import SelfTest, pack, selftest_inputs, selftest_of
+from .passes.pipeline import run_passes
+from .plan import Plan, Step
+from .schedule import lifetimes
+from .tflite.importer import read
+from .verify import verify_plan
+
+SELFTEST_SEEDS = (1, 2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """What compiling gave: the graph after all passes, the plan, and the module file."""
+
+    graph: Graph
+    plan: Plan
+    module: bytes
+
+
+def compile_model(data: bytes, name: str, target: str = "any", metadata: dict[str, Any] | None = None) -> Compiled:
+    """Compile the bytes of a .tflite file for a kernel target (a key of ``planfmt.TARGETS``).
+
+    Raises ModelError or UnsupportedError for the model, PlanError for a defect of the compiler.
+    """
+    source = read(data, name)
+    for op in source.ops:
+        OPS[op.code].check(source, op)
+    graph = run_passes(source, target)
+    plan = plan_graph(graph, target, _metadata(graph, data, metadata or {}))
+    return Compiled(graph, plan, pack(plan, _selftests(source, graph)))
+
+
+def plan_graph(graph: Graph, target: str, metadata: dict[str, Any]) -> Plan:
+    """Lower, find lifetimes, assign memory, and have it checked by the independent verifier."""
+    steps = tuple(OPS[op.code].lower(graph, op, target) for op in graph.ops)
+    spans = lifetimes(steps, graph.tensors, graph.inputs, graph.outputs)
+    placed, arena_bytes = assign(spans)
+    bound = live_bytes(spans, scratch=False)
+    plan = Plan(graph.name, target, graph.tensors, graph.inputs, graph.outputs, steps, placed, arena_bytes, bound, metadata)
+    verify_plan(plan)
+    return plan
+
+
+def macs(steps: tuple[Step, ...]) -> int:
+    """Multiply-accumulates of one inference."""
+    return sum(s.macs for s in steps)
+
+
+def _metadata(graph: Graph, data: bytes, extra: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": graph.name,
+        "inputs": [graph.tensor(t).name for t in graph.inputs],
+        "outputs": [graph.tensor(t).name for t in graph.outputs],
+        "source_sha256": hashlib.sha256(data).hexdigest(),
+        "made_by": f"tinymlaas {__version__}",
+        **graph.metadata,
+        **extra,
+    }
+
+
+def _selftests(source: Graph, graph: Graph) -> list[SelfTest]:
+    """Vectors answered by the graph as imported; the graph after the passes must give the same."""
+    tests = []
+    for seed in SELFTEST_SEEDS:
+        inputs = _seeded(source, seed)
+        expected, got = evaluate(source, inputs), evaluate(graph, inputs)
+        if any(not np.array_equal(a, b) for a, b in zip(expected, got, strict=True)):
+            raise PlanError(f"{source.name}: the passes changed a result for self-test seed {seed}; please report this model")
+        tests.append(selftest_of(seed, expected))
+    return tests
+
+
+def _seeded(graph: Graph, seed: int) -> list[Array]:
+    tensors = [graph.tensor(t) for t in graph.inputs]
+    data = selftest_inputs(seed, [t.bytes for t in tensors])
+    return [np.frombuffer(d, t.dtype).reshape(t.shape) for d, t in zip(data, tensors, strict=True)]

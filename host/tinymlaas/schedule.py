@@ -1,0 +1,26 @@
+"""Order of execution and lifetimes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .graph import Tensor
+from .plan import Span, Step
+
+
+def lifetimes(steps: Sequence[Step], tensors: Sequence[Tensor], inputs: Sequence[int], outputs: Sequence[int]) -> list[Span]:
+    """When each activation and each scratch is alive, by step number.
+
+    Inputs are alive from before the first step (the app writes them there), outputs until after the last (the app reads them).
+    """
+    first: dict[int, int] = {t: 0 for t in inputs}
+    last: dict[int, int] = {t: 0 for t in inputs}
+    for number, step in enumerate(steps):
+        for tensor in step.operands.values():
+            first.setdefault(tensor, number)
+            last[tensor] = number
+    for tensor in outputs:
+        last[tensor] = len(steps)
+    spans = [Span(tensors[t].name, tensors[t].bytes, first[t], last[t], tensor=t) for t in first]
+    scratch = [Span(f"scratch of {s.op.name}", s.scratch_bytes, n, n) for n, s in enumerate(steps) if s.scratch_bytes]
+    return spans + scratch

@@ -1,0 +1,213 @@
+// The only file that sees MicroPython: arguments in, exceptions out, one method table for firmware and natmod.
+#if defined(MICROPY_ENABLE_DYNRUNTIME)
+#include "py/dynruntime.h"
+#else
+#include "py/runtime.h"
+#endif
+#include "py/objarray.h"
+
+#include "tml_counter.h"
+#include "tml_exec.h"
+
+#define MEMORYVIEW_RW (0x80) // py/objarray.c: MP_OBJ_ARRAY_TYPECODE_FLAG_RW
+
+typedef struct {
+    mp_obj_base_t base;
+    mp_obj_t source; // keeps the module's bytes alive
+    uint8_t *arena;
+    tml_plan_t plan;
+} model_t;
+
+static void raise_fault(tml_status_t status, const tml_fault_t *fault) {
+    char message[128];
+    size_t length = tml_message(message, sizeof(message), status, fault);
+    mp_raise_type_arg(&mp_type_ValueError, mp_obj_new_str(message, length));
+}
+
+// Model(buffer): verifies the module in place and allocates its arena.
+static mp_obj_t model_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+    mp_arg_check_num(n_args, n_kw, 1, 1, false);
+    mp_buffer_info_t buffer;
+    mp_get_buffer_raise(args[0], &buffer, MP_BUFFER_READ);
+    tml_plan_t plan;
+    tml_fault_t fault;
+    tml_status_t status = tml_load(&plan, buffer.buf, buffer.len, &tml_target, &fault);
+    if (status != TML_OK) {
+        raise_fault(status, &fault);
+    }
+    model_t *self = mp_obj_malloc(model_t, type);
+    self->source = args[0];
+    self->plan = plan;
+    self->arena = m_malloc(plan.header->arena_bytes);
+    return MP_OBJ_FROM_PTR(self);
+}
+
+static uint32_t get_index(mp_obj_t arg, uint32_t count) {
+    mp_int_t index = mp_obj_get_int(arg);
+    if (index < 0 || (mp_uint_t)index >= count) {
+        mp_raise_type_arg(&mp_type_IndexError, arg);
+    }
+    return (uint32_t)index;
+}
+
+static mp_obj_t model_run(mp_obj_t self_in) {
+    model_t *self = MP_OBJ_TO_PTR(self_in);
+    tml_run(&self->plan, self->arena);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(model_run_obj, model_run);
+
+// run_counted(address): ticks of a free-running counter that pass during run() alone.
+static mp_obj_t model_run_counted(mp_obj_t self_in, mp_obj_t address_in) {
+    model_t *self = MP_OBJ_TO_PTR(self_in);
+    uintptr_t address = (uintptr_t)mp_obj_get_int_truncated(address_in);
+    uint32_t start = tml_counter(address);
+    tml_run(&self->plan, self->arena);
+    return mp_obj_new_int_from_uint(tml_counter(address) - start);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(model_run_counted_obj, model_run_counted);
+
+// selftest(index): how many output bytes differ from the expected ones.
+static mp_obj_t model_selftest(mp_obj_t self_in, mp_obj_t index_in) {
+    model_t *self = MP_OBJ_TO_PTR(self_in);
+    uint32_t index = get_index(index_in, self->plan.header->n_selftests);
+    return mp_obj_new_int_from_uint(tml_selftest(&self->plan, self->arena, index));
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(model_selftest_obj, model_selftest);
+
+#if defined(MICROPY_ENABLE_DYNRUNTIME)
+// mp_obj_new_memoryview is not in the table of functions that natmods can reach.
+static mp_obj_array_t *new_memoryview(char typecode, size_t count, void *items) {
+    const mp_obj_type_t *type = (const mp_obj_type_t *)MP_OBJ_TO_PTR(mp_load_global(MP_QSTR_memoryview));
+    mp_obj_array_t *view = mp_obj_malloc(mp_obj_array_t, type);
+    view->typecode = typecode;
+    view->free = 0; // of a memoryview: the offset, in items
+    view->len = count;
+    view->items = items;
+    return view;
+}
+#else
+static mp_obj_array_t *new_memoryview(char typecode, size_t count, void *items) {
+    return MP_OBJ_TO_PTR(mp_obj_new_memoryview(typecode, count, items));
+}
+#endif
+
+static char typecode_of(uint8_t dtype, uint32_t *item_bytes) {
+    *item_bytes = dtype == TML_DTYPE_INT16 ? 2 : dtype == TML_DTYPE_INT32 || dtype == TML_DTYPE_FLOAT32 ? 4 : 1;
+    switch (dtype) {
+        case TML_DTYPE_INT8:
+            return 'b';
+        case TML_DTYPE_INT16:
+            return 'h';
+        case TML_DTYPE_INT32:
+            return 'i';
+        case TML_DTYPE_FLOAT32:
+            return 'f';
+        default:
+            return 'B';
+    }
+}
+
+// tensor(index): writable view of an input, or after those an output. The view keeps the arena alive: its items pointer
+// is the arena's first byte, which is what the garbage collector looks for, and the offset stands beside it.
+static mp_obj_t model_tensor(mp_obj_t self_in, mp_obj_t index_in) {
+    model_t *self = MP_OBJ_TO_PTR(self_in);
+    const tml_header_t *header = self->plan.header;
+    const tml_tensor_t *tensor = &self->plan.tensors[get_index(index_in, header->n_inputs + header->n_outputs)];
+    uint32_t item_bytes;
+    char typecode = typecode_of(tensor->dtype, &item_bytes);
+    mp_obj_array_t *view = new_memoryview(typecode | MEMORYVIEW_RW, tensor->bytes / item_bytes, self->arena);
+    view->free = tensor->offset / item_bytes;
+    return MP_OBJ_FROM_PTR(view);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(model_tensor_obj, model_tensor);
+
+static mp_obj_t get_target(void) {
+    size_t length = 0;
+    while (tml_target.name[length] != 0) {
+        length++;
+    }
+    return mp_obj_new_str(tml_target.name, length);
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(get_target_obj, get_target);
+
+// One list of methods for both builds. Qstrs are spelled out: the build looks for them in the text.
+#define MODEL_METHODS(X) \
+    X(MP_QSTR_run, model_run_obj) \
+    X(MP_QSTR_run_counted, model_run_counted_obj) \
+    X(MP_QSTR_selftest, model_selftest_obj) \
+    X(MP_QSTR_tensor, model_tensor_obj)
+
+#define MODULE_FUNCTIONS(X) \
+    X(MP_QSTR_target, get_target_obj)
+
+#define MODULE_CONSTANTS(X) \
+    X(MP_QSTR_FORMAT_VERSION, TML_FORMAT_VERSION) \
+    X(MP_QSTR_RUNTIME_VERSION, TML_RUNTIME_VERSION) \
+    X(MP_QSTR_HEADER_BYTES, sizeof(tml_header_t))
+
+#if defined(MICROPY_ENABLE_DYNRUNTIME)
+
+#define COUNT(name, value) +1
+#define METHOD(name, object) *entry++ = (mp_rom_map_elem_t) {MP_OBJ_NEW_QSTR(name), MP_OBJ_FROM_PTR(&object)};
+#define FUNCTION(name, object) mp_store_global(name, MP_OBJ_FROM_PTR(&object));
+#define CONSTANT(name, value) mp_store_global(name, MP_OBJ_NEW_SMALL_INT(value));
+
+// The type lives on the heap, held by the module's globals: natmods have no writable data.
+static mp_obj_t new_model_type(void) {
+    mp_rom_map_elem_t *entry = m_malloc((0 MODEL_METHODS(COUNT)) * sizeof(*entry));
+    mp_obj_dict_t *locals = m_malloc(sizeof(*locals));
+    locals->base.type = mp_fun_table.type_dict;
+    locals->map = (mp_map_t) {
+        .all_keys_are_qstrs = 1, .is_fixed = 1, .is_ordered = 1,
+        .used = 0 MODEL_METHODS(COUNT), .alloc = 0 MODEL_METHODS(COUNT), .table = (mp_map_elem_t *)entry,
+    };
+    MODEL_METHODS(METHOD)
+    mp_obj_full_type_t *type = m_malloc(sizeof(*type));
+    mp_fun_table.memset_(type, 0, sizeof(*type));
+    type->base.type = &mp_type_type;
+    type->name = MP_QSTR_Model;
+    MP_OBJ_TYPE_SET_SLOT(type, make_new, model_make_new, 0);
+    MP_OBJ_TYPE_SET_SLOT(type, locals_dict, locals, 1);
+    return MP_OBJ_FROM_PTR(type);
+}
+
+mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
+    MP_DYNRUNTIME_INIT_ENTRY
+    mp_store_global(MP_QSTR_Model, new_model_type());
+    MODULE_FUNCTIONS(FUNCTION)
+    MODULE_CONSTANTS(CONSTANT)
+    MP_DYNRUNTIME_INIT_EXIT
+}
+
+#else
+
+#define METHOD(name, object) { MP_ROM_QSTR(name), MP_ROM_PTR(&object) },
+#define CONSTANT(name, value) { MP_ROM_QSTR(name), MP_ROM_INT(value) },
+
+static const mp_rom_map_elem_t model_locals_table[] = { MODEL_METHODS(METHOD) };
+static MP_DEFINE_CONST_DICT(model_locals, model_locals_table);
+
+static MP_DEFINE_CONST_OBJ_TYPE(
+    model_type,
+    MP_QSTR_Model,
+    MP_TYPE_FLAG_NONE,
+    make_new, model_make_new,
+    locals_dict, &model_locals
+    );
+
+static const mp_rom_map_elem_t module_globals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__tinyml) },
+    { MP_ROM_QSTR(MP_QSTR_Model), MP_ROM_PTR(&model_type) },
+    MODULE_FUNCTIONS(METHOD)
+    MODULE_CONSTANTS(CONSTANT)
+};
+static MP_DEFINE_CONST_DICT(module_globals, module_globals_table);
+
+const mp_obj_module_t tinyml_module = {
+    .base = { &mp_type_module },
+    .globals = (mp_obj_dict_t *)&module_globals,
+};
+MP_REGISTER_MODULE(MP_QSTR__tinyml, tinyml_module);
+
+#endif
