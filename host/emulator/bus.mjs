@@ -1,0 +1,60 @@
+// What the bus of a real RP2040 refuses: unaligned accesses (the Cortex-M0+ has none) and addresses where nothing is.
+//
+// On the chip each is a HardFault, which MicroPython answers by hanging. Here it stops the machine with an error
+// that says where, so that a test shows the cause.
+
+const SRAM = [0x20000000, 0x20042000];
+const READABLE = [
+  [0x00000000, 0x00004000], // boot ROM
+  [0x10000000, 0x14000000], // flash, four aliases
+  [0x14000000, 0x14004000], // XIP control
+  [0x15000000, 0x15004000], // XIP cache as SRAM
+  [0x18000000, 0x18004000], // SSI
+  SRAM,
+  [0x40000000, 0x40070000], // APB peripherals
+  [0x50000000, 0x50500000], // AHB-Lite peripherals, USB
+  [0xd0000000, 0xd0000180], // SIO
+  [0xe0000000, 0xe0100000], // private peripheral bus
+];
+const BOOTROM_END = 0x00004000;
+const FLASH_END = 0x14000000;
+
+/** An access that HardFaults on a real board. */
+export class BusFault extends Error {
+  constructor(kind, bits, address, core) {
+    const pc = hex(core.PC);
+    super(`HardFault: ${kind} ${bits}-bit access to ${hex(address)}, pc about ${pc}, lr ${hex(core.LR)}`);
+    this.address = address;
+  }
+}
+
+const hex = (value) => '0x' + (value >>> 0).toString(16).padStart(8, '0');
+const isMapped = (address) => READABLE.some(([start, end]) => address >= start && address < end);
+
+function check(core, address, bits, isWrite) {
+  if (address & (bits / 8 - 1)) throw new BusFault(isWrite ? 'unaligned write,' : 'unaligned read,', bits, address, core);
+  if (!isMapped(address)) throw new BusFault('access to unmapped address,', bits, address, core);
+  if (isWrite && address >= BOOTROM_END && address < FLASH_END) throw new BusFault('write to flash,', bits, address, core);
+}
+
+/** Put the checks between the core and its memory. Plain aligned SRAM accesses pass at once. */
+export function guardBus(mcu) {
+  const { core } = mcu;
+  for (const bits of [8, 16, 32]) {
+    const read = mcu[`readUint${bits}`].bind(mcu);
+    const write = mcu[`writeUint${bits}`].bind(mcu);
+    const mask = bits / 8 - 1;
+    const isPlain = (address) => !(address & mask) && address >= SRAM[0] && address < SRAM[1];
+    core[`readUint${bits}`] = (address) => {
+      address >>>= 0;
+      if (!isPlain(address)) check(core, address, bits, false);
+      return read(address);
+    };
+    core[`writeUint${bits}`] = (address, value) => {
+      address >>>= 0;
+      if (!isPlain(address)) check(core, address, bits, true);
+      // The boot ROM ignores writes (TinyUSB makes one through a null pointer); rp2040js would take them.
+      if (address >= BOOTROM_END) write(address, value);
+    };
+  }
+}

@@ -1,0 +1,1 @@
+export { plainExecutor as fastExecutor } from './pico.mjs';

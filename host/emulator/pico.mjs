@@ -1,0 +1,110 @@
+// An emulated Raspberry Pi Pico: rp2040js with boot ROM, flash, cycle counter, bus checks and a serial console.
+import fs from 'node:fs';
+import { ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
+import { guardBus } from './bus.mjs';
+import { CycleClock } from './clock.mjs';
+import { SerialConsole } from './console.mjs';
+import { CycleCounter, TestbenchManager } from './cyclecounter.mjs';
+import { fastExecutor } from './fastcore.mjs';
+import { FlashSsi, NorFlash, QspiPads, XipControl } from './flash.mjs';
+import { parseUf2 } from './uf2.mjs';
+
+export const FLASH_BASE = 0x10000000;
+export const FLASH_BYTES = 2 * 1024 * 1024; // what the board has; the address space above holds test blobs
+const BOOTROM_WORDS = 4096;
+const SLOT = { XIP_CTRL: 0x14000, SSI: 0x18000, IO_QSPI: 0x40018, CYCLE_COUNTER: 0x40068, TBMAN: 0x4006c };
+
+/** rp2040js's own interpreter, one instruction at a time: the reference for fastcore.mjs. */
+export function plainExecutor(mcu) {
+  const { core, clock } = mcu;
+  return {
+    invalidate() {},
+    run(stopCycle) {
+      while (core.cycles < stopCycle && core.cycles < clock.dueCycle && !core.waiting) core.executeInstruction();
+    },
+  };
+}
+
+function readBootrom(path) {
+  const bytes = fs.readFileSync(path);
+  const words = new Uint32Array(BOOTROM_WORDS);
+  if (bytes.length !== words.byteLength) throw new Error(`${path}: boot ROM has ${bytes.length} bytes, not 16384`);
+  for (let i = 0; i < BOOTROM_WORDS; i++) words[i] = bytes.readUInt32LE(4 * i);
+  return words;
+}
+
+export class Pico {
+  /**
+   * bootrom: path of the 16 KiB image. fast: use fastcore.mjs. idleHook: none.
+   * Load a program with loadUf2() or loadFlash(), then start().
+   */
+  constructor({ bootrom, fast = true }) {
+    this.clock = new CycleClock();
+    const mcu = (this.mcu = new RP2040(this.clock));
+    mcu.logger = new ConsoleLogger(LogLevel.Error);
+    mcu.loadBootrom(readBootrom(bootrom));
+    this.clock.attach(mcu.core);
+    this.flash = mcu.flash;
+    this.chip = new NorFlash(mcu.flash, (offset, size) => this.executor.invalidate(FLASH_BASE + offset, size));
+    this.attachPeripherals();
+    guardBus(mcu);
+    mcu.onBreak = (code) => this.breakpoint(code);
+    this.console = new SerialConsole(mcu);
+    this.executor = (fast ? fastExecutor : plainExecutor)(mcu);
+  }
+
+  attachPeripherals() {
+    const { mcu, chip } = this;
+    mcu.peripherals[SLOT.XIP_CTRL] = new XipControl(mcu);
+    mcu.peripherals[SLOT.SSI] = new FlashSsi(mcu, chip);
+    mcu.peripherals[SLOT.IO_QSPI] = new QspiPads(mcu, chip);
+    mcu.peripherals[SLOT.CYCLE_COUNTER] = new CycleCounter(mcu);
+    mcu.peripherals[SLOT.TBMAN] = new TestbenchManager(mcu, 'TBMAN');
+  }
+
+  get cycles() {
+    return this.mcu.core.cycles;
+  }
+
+  get nanos() {
+    return this.clock.nanos;
+  }
+
+  breakpoint(code) {
+    const { PC, LR } = this.mcu.core;
+    throw new Error(`breakpoint ${code} at 0x${(PC - 2).toString(16)}, lr 0x${LR.toString(16)}: the firmware gave up`);
+  }
+
+  loadUf2(bytes) {
+    for (const { address, data } of parseUf2(bytes)) this.loadFlash(address - FLASH_BASE, data);
+  }
+
+  loadFlash(offset, bytes) {
+    if (offset < 0 || offset + bytes.length > this.flash.length) {
+      throw new Error(`${bytes.length} bytes at flash offset 0x${offset.toString(16)} are outside the flash`);
+    }
+    this.flash.set(bytes, offset);
+    this.executor.invalidate(FLASH_BASE + offset, bytes.length);
+  }
+
+  /** Begin at the second-stage boot loader's entry, where the boot ROM would jump. */
+  start() {
+    this.mcu.core.PC = FLASH_BASE;
+  }
+
+  /** Run for `nanos` of emulated time, or until done() after some step. Returns whether done() held. */
+  run(nanos, done = () => false) {
+    const end = this.clock.nanos + nanos;
+    const { core } = this.mcu;
+    while (this.clock.nanos < end) {
+      if (core.waiting) {
+        if (!this.clock.sleepUntilAlarm(end)) return done();
+      } else {
+        this.executor.run(core.cycles + (end - this.clock.nanos) / 8);
+        if (core.cycles >= this.clock.dueCycle) this.clock.catchUp();
+      }
+      if (done()) return true;
+    }
+    return done();
+  }
+}
