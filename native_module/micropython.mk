@@ -1,0 +1,15 @@
+# For ports built with make: USER_C_MODULES is the folder that holds native_module/.
+#   TINYML_TARGET   kernel target: any m0plus m3 m4 rv32 x64 (default any)
+#   TINYML_OMIT     names of operators to leave out, for example "SOFTMAX PAD" (default none)
+
+TINYML_DIR := $(USERMOD_DIR)
+TINYML_TARGET ?= any
+include $(TINYML_DIR)/sources.mk
+
+# Only mod_tinyml.c has qstrs; the rest is plain C that never sees MicroPython's headers.
+SRC_USERMOD_C += $(TINYML_DIR)/mod_tinyml.c
+SRC_USERMOD_LIB_C += $(addprefix $(TINYML_DIR)/,$(TINYML_SOURCES))
+CFLAGS_USERMOD += -I$(TINYML_DIR) $(TINYML_DEFINES)
+
+# Kernels are worth their bytes, whatever the port optimises for.
+$(BUILD)/$(notdir $(TINYML_DIR))/kernels/%.o: CFLAGS += -O2
