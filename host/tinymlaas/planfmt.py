@@ -1,7 +1,7 @@
 """The inference module format: the one source of every number in it.
 
 From these tables come ``native_module/tml_format.h`` and the tables of ``docs/MODULE_FORMAT.md``
-(``python -m tinymlaas.planfmt --write``; a test fails when either is out of date), and ``pack``/``unpack``
+(``python -m tinymlaas.planfmt``; a test fails when either is out of date), and ``pack``/``unpack``
 encode and decode with them. All fields are little-endian and naturally aligned.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 MAGIC = b"TML\x1a"
@@ -353,3 +354,26 @@ def _docs_table(layout: Layout, users: str = "") -> str:
 
 def _docs_type(field: Field) -> str:
     return f"{field.type}[{field.count}]" if field.count > 1 else field.type
+
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+C_HEADER_PATH = _REPOSITORY / "native_module" / "tml_format.h"
+DOCS_PATH = _REPOSITORY / "docs" / "MODULE_FORMAT.md"
+_BEGIN, _END = "<!-- tables: begin (generated) -->", "<!-- tables: end -->"
+
+
+def docs_text(current: str) -> str:
+    """``docs/MODULE_FORMAT.md`` with its generated part brought up to date."""
+    before, _, rest = current.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return f"{before}{_BEGIN}\n\n{docs_tables()}\n{_END}{after}"
+
+
+def main() -> None:
+    """Rewrites the generated files."""
+    C_HEADER_PATH.write_text(c_header())
+    DOCS_PATH.write_text(docs_text(DOCS_PATH.read_text()))
+
+
+if __name__ == "__main__":
+    main()

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tinymlaas.errors import BoardError
+from tinymlaas.planfmt import TARGETS
 
 # Kernel target -> number in the module file. A module for `any` uses the plain layouts and runs everywhere.
-KERNEL_TARGETS: Mapping[str, int] = {"any": 0, "m0plus": 1, "m3": 2, "m4": 3, "rv32": 4, "x64": 5}
+KERNEL_TARGETS: Mapping[str, int] = TARGETS
 MPY_ARCHES = ("", "x86", "x64", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin", "rv32imc")
 TRANSPORTS = ("host", "unix", "qemu", "emulator", "serial")
 BOARDS_DIR = Path(__file__).resolve().parents[2] / "boards"
@@ -91,6 +92,11 @@ def board_by_name(text: str) -> Board:
     near = dict.fromkeys(by_key[key].id for key in difflib.get_close_matches(wanted, by_key, n=6, cutoff=0.5))
     known = ", ".join(near or sorted(board.id for board in boards.values()))
     raise BoardError(f"unknown board '{text}'; {'did you mean' if near else 'known are'}: {known}")
+
+
+def kernel_target(text: str) -> str:
+    """The kernel target meant by a kernel target's own name or by a board's; raises BoardError for neither."""
+    return text if text in KERNEL_TARGETS else board_by_name(text).kernel_target
 
 
 def _check_keys(path: Path, table: Mapping[str, Any]) -> None:

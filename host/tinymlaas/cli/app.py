@@ -1,0 +1,36 @@
+"""The table of commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from . import boards, convert, deploy, inspect, run
+
+app = typer.Typer(
+    help="From a trained int8 network to inference on a MicroPython board.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.command("convert")(convert.convert)
+app.command("inspect")(inspect.inspect)
+app.command("boards")(boards.boards)
+app.command("deploy")(deploy.deploy)
+app.command("run")(run.run)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tinymlaas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass

@@ -1,0 +1,194 @@
+"""What is inside a module, layer by layer, read from its records alone; and a picture of its memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .planfmt import CHANNEL
+from .unpack import Module
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One record: shapes, multiply-accumulates, constants, and where its operands lie in the arena (bytes)."""
+
+    index: int
+    operator: str
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    macs: int
+    constant_bytes: int
+    scratch_bytes: int
+    reads: tuple[tuple[int, int], ...]  # (arena offset, bytes)
+    writes: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A region of the arena and the layers during which it holds one value."""
+
+    label: str
+    offset: int
+    bytes: int
+    first: int
+    last: int
+
+
+def layers(module: Module) -> list[Layer]:
+    """All layers in order of execution."""
+    return [_layer(i, name, fields) for i, (name, fields) in enumerate(module.records)]
+
+
+def blocks(module: Module) -> list[Block]:
+    """What the arena holds when: inputs, every layer's output, scratch."""
+    found = layers(module)
+    values = [(t.name, t.offset, t.bytes, 0) for t in module.inputs]
+    values += [(f"{x.index} {x.operator}", *x.writes, x.index) for x in found]
+    out = [_block(value, found, module) for value in values]
+    for x, (_, fields) in zip(found, module.records, strict=True):
+        if x.scratch_bytes:
+            out.append(Block("scratch", fields["scratch"], x.scratch_bytes, x.index, x.index))
+    return out
+
+
+def _block(value: tuple[str, int, int, int], found: list[Layer], module: Module) -> Block:
+    label, offset, size, first = value
+    if any(t.offset == offset and _last_writer(found, offset) == first for t in module.outputs):
+        return Block(label, offset, size, first, len(found))
+    last = first
+    for x in found[first:]:
+        if any(at == offset for at, _ in x.reads):
+            last = x.index
+        if x.writes[0] == offset and x.index > first:
+            break
+    return Block(label, offset, size, first, last)
+
+
+def _last_writer(found: list[Layer], offset: int) -> int:
+    return max((x.index for x in found if x.writes[0] == offset), default=0)
+
+
+def _image(f: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return (f["in_h"], f["in_w"], f["in_c"]), (f["out_h"], f["out_w"], f["out_c"])
+
+
+def _pad(f: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    out = tuple(a + b + c for a, b, c in zip(f["before"], f["in_shape"], f["after"], strict=True))
+    return tuple(f["in_shape"]), out
+
+
+_SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] = {
+    "CONV_2D": _image,
+    "DEPTHWISE_CONV_2D": _image,
+    "AVERAGE_POOL_2D": _image,
+    "MAX_POOL_2D": _image,
+    "FULLY_CONNECTED": lambda f: ((f["rows"], f["in_features"]), (f["rows"], f["out_features"])),
+    "ADD": lambda f: ((f["count"],), (f["count"],)),
+    "SOFTMAX": lambda f: ((f["rows"], f["depth"]), (f["rows"], f["depth"])),
+    "PAD": _pad,
+    "COPY": lambda f: ((f["count"],), (f["count"],)),
+}
+
+
+def _weights(operator: str, f: Fields) -> tuple[int, int, int]:
+    """(MACs, bytes of weights, output channels)."""
+    if operator == "FULLY_CONNECTED":
+        weights = f["in_features"] * f["out_features"]
+        return f["rows"] * weights, weights, f["out_features"]
+    if operator not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        return 0, 0, 0
+    window = f["filter_h"] * f["filter_w"] * (f["in_c"] if operator == "CONV_2D" else 1)
+    return f["out_h"] * f["out_w"] * f["out_c"] * window, window * f["out_c"], f["out_c"]
+
+
+def _layer(index: int, operator: str, f: Fields) -> Layer:
+    in_shape, out_shape = _SHAPES[operator](f)
+    macs, weights, channels = _weights(operator, f)
+    reads = tuple((f[name], math.prod(in_shape)) for name in ("input", "input2") if name in f)
+    constant_bytes = weights + channels * CHANNEL.bytes + f.get("aux_bytes", 0)
+    writes = (f["output"], math.prod(out_shape))
+    return Layer(index, operator, in_shape, out_shape, macs, constant_bytes, f.get("scratch_bytes", 0), reads, writes)
+
+
+def summary(module: Module) -> dict[str, Any]:
+    """Everything that ``inspect --json`` prints; sizes in bytes."""
+    found = layers(module)
+    return {
+        "name": module.metadata.get("name", ""),
+        "target": module.target,
+        "inputs": [_tensor(t) for t in module.inputs],
+        "outputs": [_tensor(t) for t in module.outputs],
+        "labels": module.metadata.get("labels", []),
+        "operators": _counts(found),
+        "layers": [_row(x) for x in found],
+        "macs": sum(x.macs for x in found),
+        "arena_bytes": module.arena_bytes,
+        "scratch_bytes": module.header["scratch_bytes"],
+        "liveness_bound_bytes": liveness_bound(module),
+        "module_bytes": len(module.data),
+        "constants_bytes": module.header["constants_bytes"],
+        "selftests": module.header["n_selftests"],
+        "source_sha256": module.metadata.get("source_sha256", ""),
+        "made_by": module.metadata.get("made_by", ""),
+    }
+
+
+def liveness_bound(module: Module) -> int:
+    """Largest sum of values alive at one layer: what a plan that lets no operands overlap needs at least."""
+    alive = [b for b in blocks(module) if b.label != "scratch"]
+    return max((sum(b.bytes for b in alive if b.first <= n <= b.last) for n in range(len(module.records) + 1)), default=0)
+
+
+def _counts(found: list[Layer]) -> dict[str, int]:
+    names = [x.operator for x in found]
+    return {name: names.count(name) for name in dict.fromkeys(names)}
+
+
+def _tensor(t: Any) -> dict[str, Any]:
+    return {"name": t.name, "shape": list(t.shape), "dtype": t.dtype, "scale": t.scale, "zero_point": t.zero_point}
+
+
+def _row(x: Layer) -> dict[str, Any]:
+    return {
+        "index": x.index,
+        "operator": x.operator,
+        "in_shape": list(x.in_shape),
+        "out_shape": list(x.out_shape),
+        "macs": x.macs,
+        "constant_bytes": x.constant_bytes,
+        "scratch_bytes": x.scratch_bytes,
+    }
+
+
+def plot_memory(module: Module, path: Path) -> None:
+    """Draws the arena over the layers: one rectangle per value, as high as it is large. Format by the file's ending."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    found = blocks(module)
+    steps = len(module.records)
+    figure, axes = plt.subplots(figsize=(max(7.0, 0.45 * steps + 2.5), 5.0), layout="constrained")
+    colours = plt.get_cmap("tab20").colors  # type: ignore[attr-defined]
+    for i, b in enumerate(found):
+        colour = "0.35" if b.label == "scratch" else colours[i % len(colours)]
+        width = b.last - b.first + 1
+        axes.broken_barh([(b.first - 0.5, width)], (b.offset, b.bytes), facecolor=colour, edgecolor="black", linewidth=0.6)
+        if b.bytes > module.arena_bytes / 25:
+            text = f"{b.bytes:,}".replace(",", " ")
+            axes.text(b.first - 0.5 + width / 2, b.offset + b.bytes / 2, text, ha="center", va="center", fontsize=7)
+    axes.axhline(module.arena_bytes, color="black", linestyle="--", linewidth=0.8)
+    axes.set_xlim(-0.6, steps + 0.6)
+    axes.set_ylim(0, module.arena_bytes * 1.06)
+    axes.set_xticks(range(steps), [f"{i} {name}" for i, (name, _) in enumerate(module.records)], rotation=60, ha="right", fontsize=7)
+    axes.set_ylabel("arena offset (bytes)")
+    axes.set_title(f"{module.metadata.get('name', 'module')}: arena {module.arena_bytes:,} B".replace(",", " "))
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
