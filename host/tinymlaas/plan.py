@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .graph import Op, Tensor
+from .graph import Op, Tensor, storage_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ class Span:
     first: int
     last: int
     offset: int = -1
-    tensor: int = -1  # index in the graph; -1: scratch
+    tensor: int = -1  # index in the graph of the tensor that owns the bytes; -1: scratch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,5 +54,10 @@ class Plan:
     metadata: dict[str, Any]
 
     def offset(self, tensor: int) -> int:
-        """Arena offset of a tensor."""
-        return next(s.offset for s in self.spans if s.tensor == tensor)
+        """Arena offset of a tensor, or of what it is a view of."""
+        return self.span(tensor).offset
+
+    def span(self, tensor: int) -> Span:
+        """Where the bytes of a tensor lie; spans name the tensor that is not a view."""
+        storage = storage_of(self.tensors, tensor)
+        return next(s for s in self.spans if s.tensor == storage)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .graph import Tensor
+from .graph import Tensor, storage_of
 from .plan import Span, Step
 
 
@@ -13,13 +13,14 @@ def lifetimes(steps: Sequence[Step], tensors: Sequence[Tensor], inputs: Sequence
 
     Inputs are alive from before the first step (the app writes them there), outputs until after the last (the app reads them).
     """
-    first: dict[int, int] = {t: 0 for t in inputs}
-    last: dict[int, int] = {t: 0 for t in inputs}
+    owned = [storage_of(tensors, t) for t in inputs]
+    first, last = dict.fromkeys(owned, 0), dict.fromkeys(owned, 0)
     for number, step in enumerate(steps):
-        for tensor in step.operands.values():
+        for tensor in (storage_of(tensors, t) for t in step.operands.values()):
             first.setdefault(tensor, number)
             last[tensor] = number
-    for tensor in outputs:
+    for tensor in (storage_of(tensors, t) for t in outputs):
+        first.setdefault(tensor, 0)
         last[tensor] = len(steps)
     spans = [Span(tensors[t].name, tensors[t].bytes, first[t], last[t], tensor=t) for t in first]
     scratch = [Span(f"scratch of {s.op.name}", s.scratch_bytes, n, n) for n, s in enumerate(steps) if s.scratch_bytes]

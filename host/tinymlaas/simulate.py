@@ -16,23 +16,22 @@ _POISON = 0xA5
 def simulate(graph: Graph, plan: Plan, inputs: Sequence[Array]) -> list[Array]:
     """Outputs of one run; ``inputs`` in the order of ``plan.inputs``. Equal to ``evaluate`` if and only if the memory plan holds."""
     arena = np.full(plan.arena_bytes, _POISON, np.uint8)
-    spans = {s.tensor: s for s in plan.spans if s.tensor >= 0}
     for tensor, value in zip(plan.inputs, inputs, strict=True):
-        _store(arena, spans[tensor], value)
+        _store(arena, plan.span(tensor), value)
     for number, step in enumerate(plan.steps):
         _poison(arena, plan, number)
-        _step(graph, plan, step, arena, spans)
-    return [_load(arena, spans[t], plan.tensors[t]) for t in plan.outputs]
+        _step(graph, plan, step, arena)
+    return [_load(arena, plan.span(t), plan.tensors[t]) for t in plan.outputs]
 
 
-def _step(graph: Graph, plan: Plan, step: Step, arena: Array, spans: dict[int, Span]) -> None:
+def _step(graph: Graph, plan: Plan, step: Step, arena: Array) -> None:
     values: list[Array | None] = []
     for index in step.op.inputs:
         tensor = graph.tensor(index) if index >= 0 else None
         constant = tensor is None or tensor.data is not None
-        values.append((tensor.data if tensor else None) if constant else _load(arena, spans[index], plan.tensors[index]))
+        values.append((tensor.data if tensor else None) if constant else _load(arena, plan.span(index), plan.tensors[index]))
     (result,) = OPS[step.op.code].evaluate(graph, step.op, values)
-    _store(arena, spans[step.operands["output"]], result)
+    _store(arena, plan.span(step.operands["output"]), result)
 
 
 def _poison(arena: Array, plan: Plan, number: int) -> None:
