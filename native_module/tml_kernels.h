@@ -7,6 +7,12 @@
 #include "tml_format.h"
 #include "tml_status.h"
 
+// Inner-loop steps (multiply-accumulates, elements moved) that one run of a module may need at most: bounds the time that a hostile
+// module can take. 2^34 are 20 minutes on a Cortex-M0+, a thousand times what the largest model of the tests needs.
+#ifndef TML_MAX_WORK
+#define TML_MAX_WORK (UINT64_C(1) << 34)
+#endif
+
 // What a kernel sees. All offsets in a record count from these two; all state of a model lies in its arena.
 typedef struct {
     uint8_t *arena;
@@ -15,16 +21,17 @@ typedef struct {
 
 typedef void (*tml_kernel_t)(const tml_context_t *context, const tml_record_t *record);
 
-// What a check sees: the module's bounds, and where to put the numbers when it refuses.
+// What a check sees: the module's bounds, the work of the records so far, and where to put the numbers when it refuses.
 typedef struct {
     const uint8_t *module;
     uint32_t arena_bytes;
     uint32_t constants_begin; // file offsets
     uint32_t constants_end;
+    uint64_t work;
     tml_fault_t *fault;
 } tml_bounds_t;
 
-typedef tml_status_t (*tml_check_t)(const tml_bounds_t *bounds, const tml_record_t *record);
+typedef tml_status_t (*tml_check_t)(tml_bounds_t *bounds, const tml_record_t *record);
 
 // A build has exactly one target table, `tml_target`, defined in targets/<target>.c.
 typedef struct {
@@ -39,7 +46,7 @@ extern const tml_target_t tml_target;
 
 // Declares tml_check_<op>, the plain tml_ref_<op> and the shipped tml_fast_<op> (the latter only where it exists).
 #define X(NAME, name) \
-    tml_status_t tml_check_##name(const tml_bounds_t *bounds, const tml_record_t *record); \
+    tml_status_t tml_check_##name(tml_bounds_t *bounds, const tml_record_t *record); \
     void tml_ref_##name(const tml_context_t *context, const tml_record_t *record); \
     void tml_fast_##name(const tml_context_t *context, const tml_record_t *record);
 TML_OPERATORS(X)

@@ -1,0 +1,64 @@
+// The table of a build, `tml_target`. A target file sets TML_TARGET_NAME and TML_TARGET_ID, overrides the kernels it has better
+// ones for (#define TML_KERNEL_conv_2d tml_m4_conv_2d), and includes this.
+#ifndef TML_TARGETS_TABLE_H
+#define TML_TARGETS_TABLE_H
+
+#include "tml_kernels.h"
+
+#define TML_MAX_VARIANT (0)
+
+// What ships unless a target overrides it: kernels/fast where there is one, else the plain kernel.
+#ifndef TML_KERNEL_conv_2d
+#define TML_KERNEL_conv_2d tml_fast_conv_2d
+#endif
+#ifndef TML_KERNEL_depthwise_conv_2d
+#define TML_KERNEL_depthwise_conv_2d tml_fast_depthwise_conv_2d
+#endif
+#ifndef TML_KERNEL_fully_connected
+#define TML_KERNEL_fully_connected tml_fast_fully_connected
+#endif
+#ifndef TML_KERNEL_average_pool_2d
+#define TML_KERNEL_average_pool_2d tml_ref_average_pool_2d
+#endif
+#ifndef TML_KERNEL_max_pool_2d
+#define TML_KERNEL_max_pool_2d tml_ref_max_pool_2d
+#endif
+#ifndef TML_KERNEL_add
+#define TML_KERNEL_add tml_ref_add
+#endif
+#ifndef TML_KERNEL_softmax
+#define TML_KERNEL_softmax tml_ref_softmax
+#endif
+#ifndef TML_KERNEL_pad
+#define TML_KERNEL_pad tml_ref_pad
+#endif
+#ifndef TML_KERNEL_copy
+#define TML_KERNEL_copy tml_ref_copy
+#endif
+
+// Small builds leave operators out: with -DTML_NO_SOFTMAX the entries of SOFTMAX are NULL and nothing refers to its code.
+// TML_ENTRY(TML_NO_X, f) is f, or NULL where TML_NO_X is defined as 1: then pasting makes a second argument appear.
+#define TML_LEFT_OUT_1 NULL, NULL
+#define TML_SECOND(first, second, ...) second
+#define TML_PICK(probe, f) TML_SECOND(probe, f, NULL)
+#define TML_PASTE(a, b) a##b
+#define TML_PROBE(flag) TML_PASTE(TML_LEFT_OUT_, flag)
+#define TML_ENTRY(flag, f) TML_PICK(TML_PROBE(flag), f)
+
+const tml_target_t tml_target = {
+    .name = TML_TARGET_NAME,
+    .id = TML_TARGET_ID,
+    .max_variant = TML_MAX_VARIANT,
+    .kernel = {
+        #define X(NAME, name) [TML_OP_##NAME] = TML_ENTRY(TML_NO_##NAME, TML_KERNEL_##name),
+        TML_OPERATORS(X)
+        #undef X
+    },
+    .check = {
+        #define X(NAME, name) [TML_OP_##NAME] = TML_ENTRY(TML_NO_##NAME, tml_check_##name),
+        TML_OPERATORS(X)
+        #undef X
+    },
+};
+
+#endif // TML_TARGETS_TABLE_H
