@@ -37,24 +37,48 @@ function check(core, address, bits, isWrite) {
   if (isWrite && address >= BOOTROM_END && address < FLASH_END) throw new BusFault('write to flash,', bits, address, core);
 }
 
-/** Put the checks between the core and its memory. Plain aligned SRAM accesses pass at once. */
+/** Typed arrays of `bits`-wide elements over the same memory as `bytes`. */
+function viewOf(bytes, bits) {
+  const View = { 8: Uint8Array, 16: Uint16Array, 32: Uint32Array }[bits];
+  return new View(bytes.buffer, bytes.byteOffset, bytes.byteLength >> (bits >> 4));
+}
+
+/** Put the checks between the core and its memory; SRAM and flash, checked by their index, do without them. */
 export function guardBus(mcu) {
-  const { core } = mcu;
   for (const bits of [8, 16, 32]) {
-    const read = mcu[`readUint${bits}`].bind(mcu);
-    const write = mcu[`writeUint${bits}`].bind(mcu);
-    const mask = bits / 8 - 1;
-    const isPlain = (address) => !(address & mask) && address >= SRAM[0] && address < SRAM[1];
-    core[`readUint${bits}`] = (address) => {
-      address >>>= 0;
-      if (!isPlain(address)) check(core, address, bits, false);
-      return read(address);
-    };
-    core[`writeUint${bits}`] = (address, value) => {
-      address >>>= 0;
-      if (!isPlain(address)) check(core, address, bits, true);
-      // The boot ROM ignores writes (TinyUSB makes one through a null pointer); rp2040js would take them.
-      if (address >= BOOTROM_END) write(address, value);
-    };
+    mcu.core[`readUint${bits}`] = guardedRead(mcu, bits);
+    mcu.core[`writeUint${bits}`] = guardedWrite(mcu, bits);
   }
+}
+
+function guardedRead(mcu, bits) {
+  const [sram, flash] = [viewOf(mcu.sram, bits), viewOf(mcu.flash, bits)];
+  const [mask, shift] = [bits / 8 - 1, bits >> 4];
+  const read = mcu[`readUint${bits}`].bind(mcu);
+  return (address) => {
+    address >>>= 0;
+    if ((address & mask) === 0) {
+      const top = address >>> 24;
+      if (top === 0x10) return flash[(address & 0xffffff) >>> shift];
+      if (top === 0x20 && address < SRAM[1]) return sram[(address & 0xffffff) >>> shift];
+    }
+    check(mcu.core, address, bits, false);
+    return read(address);
+  };
+}
+
+function guardedWrite(mcu, bits) {
+  const sram = viewOf(mcu.sram, bits);
+  const [mask, shift] = [bits / 8 - 1, bits >> 4];
+  const write = mcu[`writeUint${bits}`].bind(mcu);
+  return (address, value) => {
+    address >>>= 0;
+    if ((address & mask) === 0 && address >= SRAM[0] && address < SRAM[1]) {
+      sram[(address & 0xffffff) >>> shift] = value;
+      return;
+    }
+    check(mcu.core, address, bits, true);
+    // The boot ROM ignores writes (TinyUSB makes one through a null pointer); rp2040js would take them.
+    if (address >= BOOTROM_END) write(address, value);
+  };
 }

@@ -50,13 +50,10 @@ export class CycleClock extends SimulationClock {
     this.advance((this.core.cycles - this.mark) * CYCLE_NANOS);
   }
 
-  /** The core sleeps: jump to the next alarm, but not beyond `limitNanos`. Returns false when nothing will wake it. */
+  /** The core sleeps: jump to the next alarm, but not beyond `limitNanos`. */
   sleepUntilAlarm(limitNanos) {
-    const now = this.nanos;
-    const wake = this.nextAlarm ? Math.max(this.nextAlarm.nanos, now) : Infinity;
-    const until = Math.min(wake, limitNanos);
-    if (until > now || wake <= limitNanos) this.advance(until - this.nanosCounter);
-    return this.nextAlarm !== null;
+    const wake = this.nextAlarm ? Math.max(this.nextAlarm.nanos, this.nanos) : Infinity;
+    this.advance(Math.min(wake, limitNanos) - this.nanosCounter);
   }
 
   advance(nanos) {

@@ -5,13 +5,17 @@
 import { USBCDC } from 'rp2040js';
 
 export class SerialConsole {
-  constructor(mcu) {
-    this.usb = mcu.usbCtrl;
-    this.connected = false;
+  constructor() {
     this.onData = () => {};
     this.pending = []; // Buffers not yet taken by the device
     this.offset = 0; // bytes of pending[0] already taken
+  }
+
+  /** Connect to a (new) microcontroller's USB controller. */
+  plugInto(mcu) {
+    this.connected = false;
     this.requested = 0; // size of the OUT buffer the device has armed, 0 when none
+    this.usb = mcu.usbCtrl;
     this.cdc = new USBCDC(mcu.usbCtrl);
     this.cdc.onDeviceConnected = () => (this.connected = true);
     this.cdc.onSerialData = (bytes) => this.onData(Buffer.from(bytes));

@@ -1,8 +1,8 @@
 // An emulated Raspberry Pi Pico: rp2040js with boot ROM, flash, cycle counter, bus checks and a serial console.
 import fs from 'node:fs';
-import { ConsoleLogger, LogLevel, RP2040 } from 'rp2040js';
+import { RP2040 } from 'rp2040js';
 import { guardBus } from './bus.mjs';
-import { CycleClock } from './clock.mjs';
+import { CYCLE_NANOS, CycleClock } from './clock.mjs';
 import { SerialConsole } from './console.mjs';
 import { CycleCounter, TestbenchManager } from './cyclecounter.mjs';
 import { fastExecutor } from './fastcore.mjs';
@@ -12,7 +12,18 @@ import { parseUf2 } from './uf2.mjs';
 export const FLASH_BASE = 0x10000000;
 export const FLASH_BYTES = 2 * 1024 * 1024; // what the board has; the address space above holds test blobs
 const BOOTROM_WORDS = 4096;
-const SLOT = { XIP_CTRL: 0x14000, SSI: 0x18000, IO_QSPI: 0x40018, CYCLE_COUNTER: 0x40068, TBMAN: 0x4006c };
+const ADDRESSABLE_FLASH_BYTES = 16 * 1024 * 1024;
+const SLOT = {
+  XIP_CTRL: 0x14000,
+  SSI: 0x18000,
+  IO_QSPI: 0x40018,
+  WATCHDOG: 0x40058,
+  CYCLE_COUNTER: 0x40068,
+  TBMAN: 0x4006c,
+};
+
+// What rp2040js logs (registers it leaves out) is of no concern here; real mistakes are BusFaults.
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** rp2040js's own interpreter, one instruction at a time: the reference for fastcore.mjs. */
 export function plainExecutor(mcu) {
@@ -33,24 +44,41 @@ function readBootrom(path) {
   return words;
 }
 
+/** Flash outlives a reset: give `mcu` the board's memory instead of its own. */
+function adoptFlash(mcu, flash) {
+  mcu.flash = flash;
+  mcu.flash16 = new Uint16Array(flash.buffer);
+  mcu.flashView = new DataView(flash.buffer);
+}
+
 export class Pico {
   /**
-   * bootrom: path of the 16 KiB image. fast: use fastcore.mjs. idleHook: none.
+   * bootrom: path of the 16 KiB image. fast: use fastcore.mjs rather than rp2040js's interpreter.
    * Load a program with loadUf2() or loadFlash(), then start().
    */
   constructor({ bootrom, fast = true }) {
+    this.bootrom = readBootrom(bootrom);
+    this.makeExecutor = fast ? fastExecutor : plainExecutor;
+    this.flash = new Uint8Array(ADDRESSABLE_FLASH_BYTES).fill(0xff);
+    this.chip = new NorFlash(this.flash, (offset, size) => this.executor.invalidate(FLASH_BASE + offset, size));
+    this.console = new SerialConsole();
+    this.powerOn();
+  }
+
+  /** A fresh microcontroller on the same flash. */
+  powerOn() {
     this.clock = new CycleClock();
     const mcu = (this.mcu = new RP2040(this.clock));
-    mcu.logger = new ConsoleLogger(LogLevel.Error);
-    mcu.loadBootrom(readBootrom(bootrom));
+    mcu.logger = SILENT;
+    mcu.loadBootrom(this.bootrom);
+    adoptFlash(mcu, this.flash);
     this.clock.attach(mcu.core);
-    this.flash = mcu.flash;
-    this.chip = new NorFlash(mcu.flash, (offset, size) => this.executor.invalidate(FLASH_BASE + offset, size));
     this.attachPeripherals();
     guardBus(mcu);
     mcu.onBreak = (code) => this.breakpoint(code);
-    this.console = new SerialConsole(mcu);
-    this.executor = (fast ? fastExecutor : plainExecutor)(mcu);
+    this.console.plugInto(mcu);
+    this.executor = this.makeExecutor(mcu);
+    this.resetRequested = false;
   }
 
   attachPeripherals() {
@@ -60,6 +88,13 @@ export class Pico {
     mcu.peripherals[SLOT.IO_QSPI] = new QspiPads(mcu, chip);
     mcu.peripherals[SLOT.CYCLE_COUNTER] = new CycleCounter(mcu);
     mcu.peripherals[SLOT.TBMAN] = new TestbenchManager(mcu, 'TBMAN');
+    mcu.peripherals[SLOT.WATCHDOG].onWatchdogTrigger = () => this.requestReset();
+  }
+
+  /** machine.reset(): halt the core now, restart it when it is safe. */
+  requestReset() {
+    this.resetRequested = true;
+    this.mcu.core.waiting = true;
   }
 
   get cycles() {
@@ -68,6 +103,10 @@ export class Pico {
 
   get nanos() {
     return this.clock.nanos;
+  }
+
+  get asleep() {
+    return this.mcu.core.waiting;
   }
 
   breakpoint(code) {
@@ -92,19 +131,33 @@ export class Pico {
     this.mcu.core.PC = FLASH_BASE;
   }
 
-  /** Run for `nanos` of emulated time, or until done() after some step. Returns whether done() held. */
+  reset() {
+    this.powerOn();
+    this.start();
+  }
+
+  /** Run for `nanos` of emulated time, or until done() holds after a step. Returns whether done() held. */
   run(nanos, done = () => false) {
-    const end = this.clock.nanos + nanos;
-    const { core } = this.mcu;
-    while (this.clock.nanos < end) {
-      if (core.waiting) {
-        if (!this.clock.sleepUntilAlarm(end)) return done();
-      } else {
-        this.executor.run(core.cycles + (end - this.clock.nanos) / 8);
-        if (core.cycles >= this.clock.dueCycle) this.clock.catchUp();
-      }
+    let end = this.nanos + nanos;
+    while (this.nanos < end) {
+      this.step(end);
       if (done()) return true;
+      if (this.resetRequested) {
+        end -= this.nanos;
+        this.reset();
+      }
     }
     return done();
+  }
+
+  /** Execute or sleep until something happens: an alarm, a reset, or the end of the time. */
+  step(endNanos) {
+    const { clock, mcu } = this;
+    if (mcu.core.waiting) {
+      clock.sleepUntilAlarm(endNanos);
+    } else {
+      this.executor.run(this.cycles + (endNanos - this.nanos) / CYCLE_NANOS);
+      if (this.cycles >= clock.dueCycle) clock.catchUp();
+    }
   }
 }

@@ -13,21 +13,23 @@ export class RawRepl {
   constructor(pico) {
     this.pico = pico;
     this.raw = false;
-    this.output = [];
-    this.length = 0;
-    pico.console.onData = (data) => this.received(data);
+    this.clear();
+    this.attach();
+  }
+
+  /** Take the console's output (back) from another listener. */
+  attach() {
+    this.pico.console.onData = (data) => this.received(data);
   }
 
   received(data) {
     this.output.push(data);
-    this.length += data.length;
     if (data.includes(EOT)) this.ends += data.filter((byte) => byte === EOT).length;
     this.tail = data.length >= BANNER.length ? data : Buffer.concat([this.tail, data]).subarray(-64);
   }
 
   clear() {
     this.output = [];
-    this.length = 0;
     this.ends = 0;
     this.tail = Buffer.alloc(0);
   }

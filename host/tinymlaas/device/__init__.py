@@ -1,0 +1,1 @@
+"""Everything that talks to a device: transports, board drivers, deployment."""
