@@ -5,7 +5,7 @@
 
 // One output pixel's window.
 typedef struct {
-    int32_t first; // offset of the input under the first tap, channel 0; perhaps before the input
+    uint32_t first; // offset of the input under the first tap, channel 0; mod 2^32, as it may lie before the input
     uint32_t row_stride, column_stride; // of the input, from tap to tap
     uint32_t y_begin, y_end, x_begin, x_end; // the taps inside the input
     bool inside; // all of them
@@ -30,7 +30,7 @@ static window_t window_at(const tml_conv_t *c, uint32_t out_y, uint32_t out_x) {
     w.inside = w.y_end - w.y_begin == c->filter_h && w.x_end - w.x_begin == c->filter_w;
     w.column_stride = (uint32_t)c->dilation_w * c->in_c;
     w.row_stride = (uint32_t)c->dilation_h * c->in_w * c->in_c;
-    w.first = (y * c->in_w + x) * c->in_c;
+    w.first = ((uint32_t)y * c->in_w + (uint32_t)x) * c->in_c;
     return w;
 }
 
@@ -51,8 +51,8 @@ static uint32_t sum_inside(const tml_conv_t *c, const window_t *w, const int8_t 
 static uint32_t sum_edge(const tml_conv_t *c, const window_t *w, const int8_t *channel, const int8_t *weights, uint32_t sum) {
     for (uint32_t fy = 0; fy < c->filter_h; fy++) {
         bool row_inside = fy >= w->y_begin && fy < w->y_end;
-        int32_t offset = w->first + (int32_t)(fy * w->row_stride);
-        for (uint32_t fx = 0; fx < c->filter_w; fx++, offset += (int32_t)w->column_stride, weights += c->out_c) {
+        uint32_t offset = w->first + fy * w->row_stride;
+        for (uint32_t fx = 0; fx < c->filter_w; fx++, offset += w->column_stride, weights += c->out_c) {
             bool tap_inside = row_inside && fx >= w->x_begin && fx < w->x_end;
             int32_t value = tap_inside ? channel[offset] : c->in_zero_point;
             sum += (uint32_t)(value * *weights);
