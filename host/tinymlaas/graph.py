@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,13 +39,18 @@ class Quant:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensor:
-    """A value: activation (``data`` is None) or constant. ``dtype`` is a key of ``planfmt.DTYPES``."""
+    """A value: activation (``data`` is None) or constant.
+
+    ``dtype`` is TFLite's name in lower case; what passes an operator's check is a key of ``planfmt.DTYPES``.
+    ``storage`` >= 0 makes it a view: another shape for the bytes of that tensor, with no memory of its own.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     quant: Quant | None = None
     data: Array | None = None
+    storage: int = -1
 
     @property
     def size(self) -> int:
@@ -58,9 +63,16 @@ class Tensor:
         return self.size * DTYPE_BYTES[self.dtype]
 
 
+def storage_of(tensors: Sequence[Tensor], index: int) -> int:
+    """The tensor whose bytes a tensor is: itself, or what it is a view of."""
+    while tensors[index].storage >= 0:
+        index = tensors[index].storage
+    return index
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Op:
-    """One operator: TFLite's name of it, tensor indices (-1: an optional input that is absent), attributes of ``ops/<op>.py``."""
+    """One operator: TFLite's name, tensor indices (-1: an absent optional input), attributes of ``ops/<op>.py``."""
 
     code: str
     name: str
@@ -85,9 +97,21 @@ class Graph:
         """The tensor of an index."""
         return self.tensors[index]
 
+    def storage(self, index: int) -> int:
+        """The tensor whose bytes a tensor is: itself, or what it is a view of."""
+        return storage_of(self.tensors, index)
+
     def operands(self, op: Op) -> list[Tensor | None]:
         """The input tensors of an operator; None for an absent one."""
         return [self.tensors[i] if i >= 0 else None for i in op.inputs]
+
+    def producers(self) -> dict[int, Op]:
+        """The operator that writes each tensor that is written."""
+        return {t: op for op in self.ops for t in op.outputs}
+
+    def consumers(self, index: int) -> list[Op]:
+        """The operators that read a tensor by this index."""
+        return [op for op in self.ops if index in op.inputs]
 
     def with_ops(self, ops: Iterable[Op]) -> Graph:
         """The same graph with other operators."""

@@ -8,21 +8,22 @@ from typing import Any
 
 from ..graph import Array, Graph, Op
 from ..plan import Step
+from ..tflite.reader import Table
 
 
 @dataclass(frozen=True, slots=True)
 class OpSpec:
     """One operator; each ``ops/<op>.py`` defines one as ``SPEC``.
 
-    parse: options table of the flatbuffer (or None) → attributes dataclass. Translates only.
+    parse: options table of the file (an empty one when it has none) → attributes dataclass. Translates only.
     check: (graph, op) → None; raises UnsupportedError naming layer, operator, reason and what to change, or ModelError.
-    evaluate: (graph, op, input arrays) → output arrays, plain numpy int arithmetic: the definition, equal to TFLite Micro bit for bit.
+    evaluate: (graph, op, input arrays) → output arrays, in numpy: the definition, equal to TFLite Micro bit for bit.
     lower: (graph, op, target) → Step for a kernel target.
     macs: (graph, op) → multiply-accumulates.
     """
 
     code: str
-    parse: Callable[[Any], Any]
+    parse: Callable[[Table], Any]
     check: Callable[[Graph, Op], None]
     evaluate: Callable[[Graph, Op, list[Array | None]], list[Array]]
     lower: Callable[[Graph, Op, str], Step]

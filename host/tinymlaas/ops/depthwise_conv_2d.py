@@ -1,0 +1,103 @@
+"""DEPTHWISE_CONV_2D: weights [1, filter_h, filter_w, out_c]; output channel c reads input channel c // multiplier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import quant as q
+from ..graph import Array, Graph, Op
+from ..plan import Step
+from ..tflite import schema
+from ..tflite.reader import Table
+from . import scratch, weighted
+from .base import OpSpec
+from .checks import activation_limits, inconsistent, output, present, quant_of, values
+from .window import Window, check_window, window_of
+
+
+@dataclass(frozen=True, slots=True)
+class DepthwiseConv2D:
+    """Attributes."""
+
+    padding: str
+    stride_h: int
+    stride_w: int
+    dilation_h: int
+    dilation_w: int
+    depth_multiplier: int
+    activation: str
+
+
+def _parse(options: Table) -> DepthwiseConv2D:
+    f = schema.DepthwiseConv2DOptions
+    return DepthwiseConv2D(
+        schema.name_of(schema.PADDINGS, options.int8(f.PADDING)),
+        options.int32(f.STRIDE_H),
+        options.int32(f.STRIDE_W),
+        options.int32(f.DILATION_H, 1),
+        options.int32(f.DILATION_W, 1),
+        options.int32(f.DEPTH_MULTIPLIER),
+        schema.name_of(schema.ACTIVATIONS, options.int8(f.ACTIVATION)),
+    )
+
+
+def _check(graph: Graph, op: Op) -> None:
+    weights = weighted.check_operands(graph, op, axis=3)
+    weighted.check_symmetric(graph, op, weights)
+    if len(weights.shape) != 4 or weights.shape[0] != 1:
+        raise inconsistent(graph, op, f"weights of shape {list(weights.shape)}")
+    _, filter_h, filter_w, out_c = weights.shape
+    check_window(graph, op, op.attrs, filter_h, filter_w, out_c)
+    in_c = graph.tensor(op.inputs[0]).shape[3]
+    if out_c != in_c * op.attrs.depth_multiplier:
+        raise inconsistent(
+            graph, op, f"{in_c} input channels with multiplier {op.attrs.depth_multiplier} make {out_c} output channels"
+        )
+    weighted.check_bias(graph, op, out_c)
+    weighted.check_multipliers(graph, op, weighted.per_channel_reals(graph, op, out_c))
+    activation_limits(graph, op, op.attrs.activation)
+
+
+def _window(graph: Graph, op: Op) -> Window:
+    _, filter_h, filter_w, _ = graph.tensor(op.inputs[weighted.WEIGHTS]).shape
+    return window_of(graph, op, op.attrs, filter_h, filter_w)
+
+
+def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
+    image, weights = present(inputs[0]), present(inputs[weighted.WEIGHTS])
+    w = _window(graph, op)
+    centred = image.astype(np.int64) - quant_of(graph.tensor(op.inputs[0])).zero_point
+    acc = np.zeros((w.out_h, w.out_w, w.out_c), np.int64) + weighted.bias_of(graph, op, w.out_c)
+    for row, column, tap in w.taps(centred, 0):
+        acc += np.repeat(tap, op.attrs.depth_multiplier, axis=2) * weights[0, row, column].astype(np.int64)
+    m, s = weighted.multipliers(weighted.per_channel_reals(graph, op, w.out_c))
+    limits = activation_limits(graph, op, op.attrs.activation)
+    return [q.requantize(acc, m, s, quant_of(output(graph, op)).zero_point, limits).reshape(output(graph, op).shape)]
+
+
+def _lower(graph: Graph, op: Op, target: str) -> Step:
+    w = _window(graph, op)
+    weights = values(graph.tensor(op.inputs[weighted.WEIGHTS]))
+    reals = weighted.per_channel_reals(graph, op, w.out_c)
+    return Step(
+        "DEPTHWISE_CONV_2D",
+        op,
+        w.fields() | weighted.range_fields(graph, op, activation_limits(graph, op, op.attrs.activation)),
+        {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])},
+        {
+            "weights": weights.tobytes(),
+            "channels": weighted.channel_stream(graph, op, weights.reshape(-1, w.out_c).T, reals),
+        },
+        scratch.depthwise_conv_2d(w, target),
+        _macs(graph, op),
+    )
+
+
+def _macs(graph: Graph, op: Op) -> int:
+    w = _window(graph, op)
+    return w.out_h * w.out_w * graph.tensor(op.inputs[weighted.WEIGHTS]).size
+
+
+SPEC = OpSpec("DEPTHWISE_CONV_2D", _parse, _check, _evaluate, _lower, _macs)

@@ -1,0 +1,91 @@
+"""SOFTMAX over the last dimension in fixed point: exp in Q5.26 → Q0.31, their sum in Q12.19, one reciprocal per row."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import quant as q
+from ..graph import Array, Graph, Op
+from ..plan import Step
+from ..tflite import schema
+from ..tflite.reader import Table
+from .base import OpSpec
+from .checks import inconsistent, int8_input, int8_output, operand_count, output, present, quant_of, refuse, same_shape
+
+_DIFF_BITS = 5  # integer bits of a scaled difference to the row's maximum
+_SUM_BITS = 12  # integer bits of the sum of exponentials
+_MAX_DEPTH = (1 << _SUM_BITS) - 1  # that many exp(0) still fit into the sum
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """Attributes."""
+
+    beta: float
+
+
+def _parse(options: Table) -> Softmax:
+    return Softmax(options.float32(schema.SoftmaxOptions.BETA))
+
+
+def _check(graph: Graph, op: Op) -> None:
+    operand_count(graph, op, 1, 1)
+    source, result = int8_input(graph, op), int8_output(graph, op)
+    same_shape(graph, op, result.shape, source.shape, "output")
+    if not source.shape or source.shape[-1] > _MAX_DEPTH:
+        raise refuse(graph, op, f"shape {list(source.shape)}", f"supported are rows of 1 to {_MAX_DEPTH}")
+    quant = quant_of(result)
+    if quant.scale != 1 / 256 or quant.zero_point != -128:
+        raise refuse(
+            graph,
+            op,
+            f"output scale {quant.scale:g}, zero point {quant.zero_point}",
+            "only 1/256 and -128 are supported",
+        )
+    if not math.isfinite(op.attrs.beta) or _real(graph, op) <= 1.0:
+        raise inconsistent(graph, op, f"beta {op.attrs.beta:g} with input scale {quant_of(source).scale:g}")
+
+
+def _real(graph: Graph, op: Op) -> float:
+    """beta * scale in Q5.26, as ``PreprocessSoftmaxScaling``."""
+    scale = quant_of(graph.tensor(op.inputs[0])).scale
+    beta: float = op.attrs.beta
+    return min(beta * scale * (1 << (31 - _DIFF_BITS)), (1 << 31) - 1.0)
+
+
+def _diff_min(shift: int) -> int:
+    """Lowest difference that can still be scaled without overflow, as ``CalculateInputRadius``."""
+    return -math.floor(((1 << _DIFF_BITS) - 1) * (1 << (31 - _DIFF_BITS)) / (1 << shift))
+
+
+def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
+    x = present(inputs[0])
+    m, s = q.quantize_multiplier(_real(graph, op))
+    rows = x.reshape(-1, x.shape[-1]).astype(np.int64)
+    diff = rows - rows.max(axis=1, keepdims=True)
+    counted = diff >= _diff_min(s)
+    exps = q.exp_on_negative_values(q.multiply_by_quantized_multiplier(np.where(counted, diff, 0), m, s))
+    sums = np.where(counted, q.rounding_divide_by_pot(exps, _SUM_BITS), 0).sum(axis=1, keepdims=True)
+    return [_normalise(exps, counted, sums).reshape(output(graph, op).shape)]
+
+
+def _normalise(exps: Array, counted: Array, sums: Array) -> Array:
+    """exp / sum, times 256; ``sums``: Q12.19, [rows, 1], at least exp(0)."""
+    leading_zeros = 32 - np.frexp(sums.astype(np.float64))[1].astype(np.int64)  # exact: sums < 2^31
+    reciprocal = q.one_over_one_plus_x(q.wrap32((sums << leading_zeros) - (1 << 31)))
+    exponent = _SUM_BITS - leading_zeros + 31 - 8
+    scaled = q.rounding_divide_by_pot(q.saturating_rounding_doubling_high_mul(reciprocal, exps), exponent)
+    return np.where(counted, np.clip(scaled - 128, q.INT8_MIN, q.INT8_MAX), q.INT8_MIN).astype(np.int8)
+
+
+def _lower(graph: Graph, op: Op, target: str) -> Step:
+    m, s = q.quantize_multiplier(_real(graph, op))
+    shape = output(graph, op).shape
+    fields = {"rows": math.prod(shape[:-1]), "depth": shape[-1], "multiplier": m, "shift": s, "diff_min": _diff_min(s)}
+    return Step("SOFTMAX", op, fields, {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])})
+
+
+SPEC = OpSpec("SOFTMAX", _parse, _check, _evaluate, _lower, lambda graph, op: 0)

@@ -1,0 +1,227 @@
+"""``.tflite`` bytes → Graph. Translates and checks consistency; never fuses, never changes a value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ModelError, UnsupportedError
+from ..graph import Array, Graph, Op, Quant, Tensor
+from ..ops import OPS
+from ..planfmt import MAX_MODULE_BYTES
+from . import schema
+from .labels import read_labels
+from .reader import NO_OPTIONS, Reader, Table
+
+_MAX_RANK = 8
+_NUMPY = {
+    "float32": "<f4",
+    "float16": "<f2",
+    "int32": "<i4",
+    "uint8": "u1",
+    "int64": "<i8",
+    "bool": "?",
+    "int16": "<i2",
+    "int8": "i1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _OpCode:
+    name: str
+    custom: str
+
+
+def read(data: bytes, name: str) -> Graph:
+    """The graph of a model file; ``name`` (usually the file's) starts every message.
+
+    Raises ModelError when the file is damaged or inconsistent, UnsupportedError when it needs what is missing here.
+    """
+    reader = Reader(data, name)
+    model = reader.root(schema.IDENTIFIER)
+    version = model.uint32(schema.Model.VERSION)
+    if version != schema.VERSION:
+        raise UnsupportedError(
+            f"{name}: schema version {version}, only {schema.VERSION} is known; convert the model again"
+        )
+    subgraph = _only_subgraph(reader, model)
+    buffers = [_buffer(reader, b) for b in model.tables(schema.Model.BUFFERS)]
+    tensors = tuple(_tensor(reader, t, buffers) for t in subgraph.tables(schema.SubGraph.TENSORS))
+    codes = [_op_code(c) for c in model.tables(schema.Model.OPERATOR_CODES)]
+    ops = tuple(
+        _operator(reader, index, op, codes, tensors)
+        for index, op in enumerate(subgraph.tables(schema.SubGraph.OPERATORS))
+    )
+    inputs = _indices(reader, subgraph, schema.SubGraph.INPUTS, tensors, "model input")
+    outputs = _indices(reader, subgraph, schema.SubGraph.OUTPUTS, tensors, "model output")
+    graph = Graph(name, tensors, ops, inputs, outputs, read_labels(reader, model))
+    _check_dataflow(graph)
+    return graph
+
+
+def _only_subgraph(reader: Reader, model: Table) -> Table:
+    subgraphs = model.tables(schema.Model.SUBGRAPHS)
+    if not subgraphs:
+        raise ModelError(f"{reader.name}: holds no graph; convert the model again")
+    if len(subgraphs) > 1:
+        raise UnsupportedError(
+            f"{reader.name}: {len(subgraphs)} subgraphs (control flow or state), one is supported; convert without"
+        )
+    return subgraphs[0]
+
+
+def _buffer(reader: Reader, buffer: Table) -> Array:
+    if buffer.uint64(schema.Buffer.OFFSET) > 1:
+        raise UnsupportedError(f"{reader.name}: constants outside the FlatBuffer (a model over 2 GB) are not supported")
+    return buffer.vector(schema.Buffer.DATA, "u1")
+
+
+def _tensor(reader: Reader, table: Table, buffers: Sequence[Array]) -> Tensor:
+    name = table.string(schema.Tensor.NAME)
+    dtype = schema.name_of(schema.TENSOR_TYPES, table.int8(schema.Tensor.TYPE))
+    shape = _shape(reader, table, name)
+    if table.uint32(schema.Tensor.EXTERNAL_BUFFER):
+        raise UnsupportedError(f"{reader.name}: tensor '{name}' keeps its data in another file; embed it in the model")
+    if table.table(schema.Tensor.SPARSITY):
+        raise UnsupportedError(f"{reader.name}: tensor '{name}' is sparse; densify the model before converting it")
+    index = table.uint32(schema.Tensor.BUFFER)
+    if index >= len(buffers):
+        raise reader.damaged(table.offset, f"tensor '{name}' has buffer {index} of {len(buffers)}")
+    data = _constant(reader, table, name, dtype, shape, buffers[index])
+    return Tensor(name, shape, dtype, _quant(reader, table, name, shape), data)
+
+
+def _shape(reader: Reader, table: Table, name: str) -> tuple[int, ...]:
+    raw = table.vector(schema.Tensor.SHAPE, "<i4")
+    if raw.size > _MAX_RANK:
+        raise reader.damaged(table.offset, f"tensor '{name}' has {raw.size} dimensions")
+    shape = [int(d) for d in raw]
+    if shape and shape[0] == -1:
+        shape[0] = 1  # a batch of any size: one at a time
+    if any(d < 0 for d in shape):
+        raise UnsupportedError(
+            f"{reader.name}: tensor '{name}' has the shape {shape}, not fixed; convert with fixed shapes"
+        )
+    if math.prod(shape) > MAX_MODULE_BYTES:
+        raise ModelError(f"{reader.name}: tensor '{name}' of shape {shape} has more than {MAX_MODULE_BYTES} elements")
+    return tuple(shape)
+
+
+def _constant(reader: Reader, table: Table, name: str, dtype: str, shape: tuple[int, ...], raw: Array) -> Array | None:
+    """The values of a constant, as a view of the file; None for an activation; bytes for a type unknown to numpy."""
+    if raw.size == 0:
+        return None if math.prod(shape) else np.empty(shape, np.uint8)
+    if dtype not in _NUMPY:
+        return raw
+    item = np.dtype(_NUMPY[dtype])
+    needed = math.prod(shape) * item.itemsize
+    if raw.size != needed:
+        raise reader.damaged(
+            table.offset,
+            f"tensor '{name}' of shape {list(shape)} and type {dtype} needs {needed} B, its buffer has {raw.size} B",
+        )
+    return np.frombuffer(raw.data, item).reshape(shape)
+
+
+def _quant(reader: Reader, table: Table, name: str, shape: tuple[int, ...]) -> Quant | None:
+    quant = table.table(schema.Tensor.QUANTIZATION)
+    if quant is None:
+        return None
+    scales = quant.vector(schema.Quantization.SCALE, "<f4")
+    zero_points = quant.vector(schema.Quantization.ZERO_POINT, "<i8")
+    axis = quant.int32(schema.Quantization.QUANTIZED_DIMENSION)
+    if quant.uint8(schema.Quantization.DETAILS_TYPE):
+        raise UnsupportedError(f"{reader.name}: tensor '{name}' has a custom quantisation; convert it to affine int8")
+    if scales.size == 0:
+        return None
+    if scales.size > 1 and scales.size not in shape:  # biases are seen with an axis that they do not have
+        raise reader.damaged(
+            quant.offset, f"tensor '{name}' of shape {list(shape)} has {scales.size} scales along axis {axis}"
+        )
+    if zero_points.size not in (0, 1, scales.size):
+        raise reader.damaged(
+            quant.offset, f"tensor '{name}' has {scales.size} scales and {zero_points.size} zero points"
+        )
+    if not bool(np.all(np.isfinite(scales) & (scales >= 0))):
+        raise reader.damaged(quant.offset, f"tensor '{name}' has a scale that is negative or not a number")
+    zeros = np.broadcast_to(zero_points, scales.shape) if zero_points.size else np.zeros(scales.shape, np.int64)
+    return Quant(tuple(scales.tolist()), tuple(zeros.tolist()), axis)
+
+
+def _op_code(code: Table) -> _OpCode:
+    # Codes above 127 live in the newer field; the older one, a byte, then holds 127.
+    number = max(code.int8(schema.OperatorCode.DEPRECATED_BUILTIN_CODE), code.int32(schema.OperatorCode.BUILTIN_CODE))
+    return _OpCode(schema.name_of(schema.BUILTIN_OPERATORS, number), code.string(schema.OperatorCode.CUSTOM_CODE))
+
+
+def _operator(reader: Reader, index: int, table: Table, codes: Sequence[_OpCode], tensors: Sequence[Tensor]) -> Op:
+    opcode = table.uint32(schema.Operator.OPCODE_INDEX)
+    if opcode >= len(codes):
+        raise reader.damaged(table.offset, f"layer {index} has operator code {opcode} of {len(codes)}")
+    code = codes[opcode]
+    inputs = _indices(reader, table, schema.Operator.INPUTS, tensors, f"layer {index} ({code.name})", optional=True)
+    outputs = _indices(reader, table, schema.Operator.OUTPUTS, tensors, f"layer {index} ({code.name})")
+    name = tensors[outputs[0]].name if outputs else ""
+    if code.name not in OPS:
+        raise _unsupported(reader, index, name, code)
+    return Op(code.name, name, index, inputs, outputs, OPS[code.name].parse(_options(reader, index, table, code.name)))
+
+
+def _unsupported(reader: Reader, index: int, name: str, code: _OpCode) -> UnsupportedError:
+    what = f"the custom operator '{code.custom}'" if code.name == "CUSTOM" else code.name
+    return UnsupportedError(
+        f"{reader.name}: layer {index} '{name}' uses {what}, which is not supported; "
+        f"replace it in the model or cut the graph before it. Supported: {', '.join(sorted(OPS))}"
+    )
+
+
+def _options(reader: Reader, index: int, table: Table, code: str) -> Table:
+    kind = table.uint8(schema.Operator.BUILTIN_OPTIONS_TYPE)
+    options = table.table(schema.Operator.BUILTIN_OPTIONS) if kind else None
+    if options is None or code not in schema.OPTIONS_TYPE:
+        return NO_OPTIONS
+    if kind != schema.OPTIONS_TYPE[code]:
+        raise reader.damaged(
+            table.offset, f"layer {index} ({code}) has options of type {kind}, not {schema.OPTIONS_TYPE[code]}"
+        )
+    return options
+
+
+def _indices(
+    reader: Reader, table: Table, slot: int, tensors: Sequence[Tensor], what: str, optional: bool = False
+) -> tuple[int, ...]:
+    indices = tuple(table.vector(slot, "<i4").tolist())
+    for i in indices:
+        if not (0 <= i < len(tensors) or (optional and i == -1)):
+            raise reader.damaged(table.offset, f"{what} refers to tensor {i} of {len(tensors)}")
+    return indices
+
+
+def _check_dataflow(graph: Graph) -> None:
+    """Every activation is written once, before it is read."""
+    written = set(graph.inputs)
+    if len(written) != len(graph.inputs) or not graph.inputs or not graph.outputs:
+        raise ModelError(
+            f"{graph.name}: inputs {list(graph.inputs)}, outputs {list(graph.outputs)}: none, or one twice"
+        )
+    for op in graph.ops:
+        _check_operands(graph, op, written)
+        written |= set(op.outputs)
+    for t in graph.outputs:
+        if t not in written:
+            raise ModelError(f"{graph.name}: no layer writes the output '{graph.tensor(t).name}'")
+
+
+def _check_operands(graph: Graph, op: Op, written: set[int]) -> None:
+    where = f"{graph.name}: layer {op.index} '{op.name}' ({op.code})"
+    for t in op.inputs:
+        if t >= 0 and t not in written and graph.tensor(t).data is None:
+            raise ModelError(f"{where} reads '{graph.tensor(t).name}' (tensor {t}), which nothing has written before")
+    for t in op.outputs:
+        if t in written or graph.tensor(t).data is not None:
+            raise ModelError(
+                f"{where} writes '{graph.tensor(t).name}' (tensor {t}), which is a constant or already written"
+            )
