@@ -10,20 +10,36 @@ from ..errors import DeviceError
 
 # `feed` puts bytes into the input; `go` runs once and prints the counter's ticks and the output bytes in hex.
 _SETUP = """
-import gc, binascii, json
+import binascii, json
 import tinyml, _tinyml
 m = tinyml.Model({path!r})
+{count}
 def go():
-    t = m._native.run_counted({counter})
+    t = count()
     print(t, "".join(binascii.hexlify(o).decode() for o in m.outputs))
 def facts():
     return json.dumps([_tinyml.target(), m.arena_bytes, m.module_bytes, m.weights_in_place])
 print(facts())
 """
 
+_COUNT_TICKS = """
+def count():
+    return m._native.run_counted({counter})
+"""
+
+_COUNT_TIME = """
+import time
+def count():
+    t = time.ticks_us()
+    m.run()
+    return time.ticks_diff(time.ticks_us(), t)
+"""
+
 _FEED_MAPPED = """
 import uctypes
-def feed(i, _in=uctypes.bytearray_at(uctypes.addressof(m.inputs[0]), {size}), _all=memoryview(uctypes.bytearray_at({address}, {total}))):
+_in = uctypes.bytearray_at(uctypes.addressof(m.inputs[0]), {size})
+_all = memoryview(uctypes.bytearray_at({address}, {total}))
+def feed(i):
     _in[:] = _all[i * {size}:(i + 1) * {size}]
 """
 
@@ -54,9 +70,13 @@ class Facts:
     weights_in_place: bool
 
 
-def setup(path: str, counter: int) -> str:
-    """Loads the module; prints facts. ``counter``: address of a free-running counter, 0 for the core's own."""
-    return _SETUP.format(path=path, counter=counter)
+def setup(path: str, counter: int | None) -> str:
+    """Loads the module; prints facts.
+
+    counter: address of a free-running counter, 0 for the core's own; None: microseconds by the clock.
+    """
+    count = _COUNT_TIME if counter is None else _COUNT_TICKS.format(counter=counter)
+    return _SETUP.format(path=path, count=count)
 
 
 def feed_mapped(address: int, size: int, count: int) -> str:

@@ -27,7 +27,7 @@ class Answers:
 def run_session(
     device: Device,
     path: str,
-    counter: int,
+    counter: int | None,
     inputs: Array,
     feed: Callable[[int], str],
     *,

@@ -1,0 +1,46 @@
+"""Real int8 models with inputs and the outputs that TensorFlow Lite Micro gives, from outside the repository."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(os.environ.get("TINYML_MODELS") or Path(__file__).resolve().parents[2].parent / "shared" / "models")
+SEVEN = [
+    "ad01_int8",
+    "kws_ref_model",
+    "pretrainedResnet_quant",
+    "vww_96_int8",
+    "person_detect",
+    "hello_world_int8",
+    "micro_speech_quantized",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Inputs (N, *shape) and the expected first output of each."""
+
+    inputs: np.ndarray
+    outputs: np.ndarray
+
+
+def require() -> None:
+    """Skips the test where the models are not there."""
+    if not FOLDER.is_dir():
+        pytest.skip("no folder of real models; set TINYML_MODELS")
+
+
+def model(name: str) -> bytes:
+    """The bytes of a .tflite file."""
+    return (FOLDER / f"{name}.tflite").read_bytes()
+
+
+def vectors(name: str) -> Vectors:
+    """All vectors of a model, seeded random ones first, then those made from real samples."""
+    loaded = [np.load(path) for kind in ("random", "real") if (path := FOLDER / "golden" / f"{name}.{kind}.npz").exists()]
+    return Vectors(*(np.concatenate([z[key] for z in loaded]) for key in ("inputs", "outputs")))
