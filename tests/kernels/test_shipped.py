@@ -1,0 +1,162 @@
+"""Every shipped kernel gives the bytes of its reference, and writes nothing but its output and scratch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.kernels import Case, arena_of, channel_stream, random_bytes
+
+KINDS = st.sampled_from(["random", "random", "random", "min", "max"])
+SEEDS = st.integers(0, 2**32 - 1)
+GAPS = st.lists(st.integers(0, 9), min_size=3, max_size=3)
+int8 = st.integers(-128, 127)
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One direction of a window: sizes of input, output and filter, padding before, stride, dilation."""
+
+    size: int
+    out: int
+    filter: int
+    pad: int
+    stride: int
+    dilation: int
+
+
+@st.composite
+def directions(draw, dilations=(1, 1, 2, 3), out_limit=6):
+    """Any geometry that the check accepts, also such as TFLite never makes."""
+    taps, stride, dilation = draw(st.integers(1, 5)), draw(st.integers(1, 3)), draw(st.sampled_from(dilations))
+    size, pad = draw(st.integers(1, 9)), draw(st.integers(0, (taps - 1) * dilation))
+    out = draw(st.integers(1, min(out_limit, (size + pad - 1) // stride + 1)))
+    return Direction(size, out, taps, pad, stride, dilation)
+
+
+def window_fields(y: Direction, x: Direction, in_c: int, out_c: int) -> dict[str, object]:
+    """The geometry fields of a record."""
+    return {
+        **{"in_h": y.size, "out_h": y.out, "filter_h": y.filter, "pad_top": y.pad, "stride_h": y.stride},
+        **{"in_w": x.size, "out_w": x.out, "filter_w": x.filter, "pad_left": x.pad, "stride_w": x.stride},
+        **{"dilation_h": y.dilation, "dilation_w": x.dilation, "in_c": in_c, "out_c": out_c},
+    }
+
+
+@st.composite
+def ranges(draw):
+    """Zero points and the activation's limits."""
+    low, high = sorted((draw(int8), draw(int8))) if draw(st.booleans()) else (-128, 127)
+    return {"in_zero_point": draw(int8), "out_zero_point": draw(int8), "act_min": low, "act_max": high}
+
+
+def weighted_case(op, fields, sizes, channels, seed, gaps, kinds, extreme):
+    """A case of an operator with weights; sizes: bytes of input, weights, output and scratch."""
+    rng = np.random.default_rng(seed)
+    in_bytes, weight_bytes, out_bytes, scratch_bytes = sizes
+    parts = [random_bytes(rng, in_bytes, kinds[0]), bytes(out_bytes), random_bytes(rng, scratch_bytes, "random")]
+    data, (source, target, scratch) = arena_of(rng, parts, gaps)
+    weights = random_bytes(rng, weight_bytes, kinds[1])
+    weights += bytes(-len(weights) % 4)
+    constants = weights + channel_stream(rng, channels, extreme=extreme)
+    places = {"input": source, "output": target, "weights": 0, "channels": len(weights)}
+    fields = fields | places | {"scratch": scratch, "scratch_bytes": scratch_bytes}
+    return Case(op, fields, constants, data, ((target, out_bytes), (scratch, scratch_bytes)), (target, out_bytes))
+
+
+@st.composite
+def conv_cases(draw, op):
+    y, x = draw(directions()), draw(directions())
+    in_c = draw(st.integers(1, 6) | st.sampled_from([8, 16, 31]))
+    out_c = in_c * draw(st.integers(1, 4)) if op == "DEPTHWISE_CONV_2D" else draw(st.integers(1, 10))
+    taps = y.filter * x.filter
+    weight_bytes = taps * out_c * (1 if op == "DEPTHWISE_CONV_2D" else in_c)
+    scratch = taps * in_c if op == "CONV_2D" and taps > 1 else 0
+    sizes = (y.size * x.size * in_c, weight_bytes, y.out * x.out * out_c, scratch)
+    fields = window_fields(y, x, in_c, out_c) | draw(ranges())
+    return weighted_case(op, fields, sizes, out_c, draw(SEEDS), draw(GAPS), (draw(KINDS), draw(KINDS)), draw(st.booleans()))
+
+
+@st.composite
+def fully_connected_cases(draw):
+    rows, n_in, n_out = draw(st.integers(1, 3)), draw(st.integers(1, 40)), draw(st.integers(1, 14))
+    fields = {"rows": rows, "in_features": n_in, "out_features": n_out} | draw(ranges())
+    sizes = (rows * n_in, n_in * n_out, rows * n_out, 0)
+    kinds = (draw(KINDS), draw(KINDS))
+    return weighted_case("FULLY_CONNECTED", fields, sizes, n_out, draw(SEEDS), draw(GAPS), kinds, draw(st.booleans()))
+
+
+@st.composite
+def pool_cases(draw, op):
+    y, x = draw(directions((1,))), draw(directions((1,)))
+    channels, rng = draw(st.integers(1, 9)), np.random.default_rng(draw(SEEDS))
+    out_bytes = y.out * x.out * channels
+    parts = [random_bytes(rng, y.size * x.size * channels, draw(KINDS)), bytes(out_bytes)]
+    data, (source, target) = arena_of(rng, parts, draw(GAPS)[:2])
+    fields = window_fields(y, x, channels, channels) | draw(ranges()) | {"input": source, "output": target}
+    return Case(op, fields, b"", data, ((target, out_bytes),), (target, out_bytes))
+
+
+@st.composite
+def add_cases(draw):
+    count, rng = draw(st.integers(1, 50)), np.random.default_rng(draw(SEEDS))
+    data, places = arena_of(rng, [random_bytes(rng, count, draw(KINDS)) for _ in range(3)], draw(GAPS))
+    target = draw(st.sampled_from(places))  # in place over either input too
+    fields = dict(zip(("input", "input2"), places, strict=False)) | {"output": target, "count": count}
+    for multiplier, shift in (("multiplier1", "shift1"), ("multiplier2", "shift2"), ("out_multiplier", "out_shift")):
+        fields |= {multiplier: int(rng.integers(2**30, 2**31)), shift: draw(st.integers(-31, 0))}
+    fields |= draw(ranges()) | {"in2_zero_point": draw(int8)}
+    return Case("ADD", fields, b"", data, ((target, count),), (target, count))
+
+
+@st.composite
+def softmax_cases(draw):
+    rows, depth, shift = draw(st.integers(1, 3)), draw(st.integers(1, 30) | st.just(1000)), draw(st.integers(0, 31))
+    rng = np.random.default_rng(draw(SEEDS))
+    data, places = arena_of(rng, [random_bytes(rng, rows * depth, draw(KINDS)) for _ in range(2)], draw(GAPS)[:2])
+    target = draw(st.sampled_from(places))
+    fields = {"input": places[0], "output": target, "rows": rows, "depth": depth, "shift": shift}
+    fields |= {"multiplier": int(rng.integers(2**30, 2**31)), "diff_min": -draw(st.integers(0, (31 << 26) >> shift))}
+    return Case("SOFTMAX", fields, b"", data, ((target, rows * depth),), (target, rows * depth))
+
+
+@st.composite
+def pad_cases(draw):
+    shape, before, after = ([draw(st.integers(low, 4)) for _ in range(4)] for low in (1, 0, 0))
+    out_bytes = int(np.prod([sum(d) for d in zip(shape, before, after, strict=True)]))
+    rng = np.random.default_rng(draw(SEEDS))
+    parts = [random_bytes(rng, int(np.prod(shape)), draw(KINDS)), bytes(out_bytes)]
+    data, (source, target) = arena_of(rng, parts, draw(GAPS)[:2])
+    fields = {"in_shape": shape, "before": before, "after": after, "value": draw(int8), "input": source, "output": target}
+    return Case("PAD", fields, b"", data, ((target, out_bytes),), (target, out_bytes))
+
+
+@st.composite
+def copy_cases(draw):
+    count, rng = draw(st.integers(0, 60)), np.random.default_rng(draw(SEEDS))
+    data, (source, target) = arena_of(rng, [random_bytes(rng, count, "random") for _ in range(2)], draw(GAPS)[:2])
+    return Case("COPY", {"input": source, "output": target, "count": count}, b"", data, ((target, count),), (target, count))
+
+
+CASES = {
+    "CONV_2D": conv_cases("CONV_2D"),
+    "DEPTHWISE_CONV_2D": conv_cases("DEPTHWISE_CONV_2D"),
+    "FULLY_CONNECTED": fully_connected_cases(),
+    "AVERAGE_POOL_2D": pool_cases("AVERAGE_POOL_2D"),
+    "MAX_POOL_2D": pool_cases("MAX_POOL_2D"),
+    "ADD": add_cases(),
+    "SOFTMAX": softmax_cases(),
+    "PAD": pad_cases(),
+    "COPY": copy_cases(),
+}
+
+
+@pytest.mark.parametrize("op", CASES)
+@settings(max_examples=300, deadline=None, print_blob=True)
+@given(data=st.data())
+def test_shipped_equals_reference(op, data):
+    case = data.draw(CASES[op])
+    assert case.check() == ""
+    assert case.run("shipped") == case.run("ref")
