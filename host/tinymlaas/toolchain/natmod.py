@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinymlaas import planfmt
 from tinymlaas.errors import ToolchainError, UsageError
 from tinymlaas.toolchain import paths, process, sizes, sources, stamps
 
@@ -48,8 +49,8 @@ def build_natmod(arch: str, operators: Sequence[str] | None = None) -> Natmod:
 
 
 def all_operators() -> list[str]:
-    """Operators that can be left out, by the files of their load-time checks."""
-    return sorted(path.stem.upper() for path in (paths.native_dir() / "kernels" / "check").glob("*.c"))
+    """Operators that can be chosen, in the order of the module format."""
+    return list(planfmt.OPERATORS)
 
 
 def _omitted(operators: Sequence[str] | None) -> tuple[str, ...]:
