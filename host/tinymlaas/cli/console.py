@@ -26,7 +26,7 @@ def print_json(value: Any) -> None:
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr, gone when done; yields ``update(done, total)``."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=talk, transient=True) as bar:
+    with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -28,15 +28,25 @@ def run_serial(port: str, module: Module, inputs: Array, reset_each: bool, progr
     """Put the module on the board and run it there; the time is the board's own, by ticks_us."""
     with SerialDevice(port) as device:
         place = deploy(device, MODULE_NAME, module.data)
-        return run_deployed(device, port, place.path, module, inputs, reset_each=reset_each, progress=progress)
+        return run_deployed(
+            device, port, place.path, module, inputs, counter=None, reset_each=reset_each, progress=progress
+        )
 
 
 def run_deployed(
-    device: Device, name: str, path: str, module: Module, inputs: Array, *, reset_each: bool, progress: Progress
+    device: Device,
+    name: str,
+    path: str,
+    module: Module,
+    inputs: Array,
+    *,
+    counter: int | None,
+    reset_each: bool,
+    progress: Progress,
 ) -> Result:
-    """Run a module that lies on the device already."""
+    """Run a module that lies on the device already; counter: address of a cycle counter, None: the board's clock."""
     answers = run_session(
-        device, path, None, inputs, feed_text(device, inputs), reset_each=reset_each, progress=progress
+        device, path, counter, inputs, feed_text(device, inputs), reset_each=reset_each, progress=progress
     )
     facts = answers.facts
     return Result(
@@ -48,5 +58,5 @@ def run_deployed(
         weights_in_place=facts.weights_in_place,
         runtime_flash_bytes=None,
         counts=answers.ticks,
-        count_unit="microseconds",
+        count_unit="microseconds" if counter is None else "cycles",
     )
