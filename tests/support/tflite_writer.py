@@ -55,6 +55,7 @@ OPTION_TYPES = {
     "SOFTMAX": "SoftmaxOptions",
     "PAD": "PadOptions",
     "RESHAPE": "ReshapeOptions",
+    "PADV2": "PadV2Options",
 }
 
 
@@ -117,7 +118,9 @@ def _operator(model: Any, spec: OpSpec) -> Any:
     operator = schema.OperatorT()
     operator.opcodeIndex = _operator_code(model, getattr(schema.BuiltinOperator, spec.name))
     operator.inputs, operator.outputs = list(spec.inputs), list(spec.outputs)
-    kind = spec.options_type or OPTION_TYPES[spec.name]
+    kind = spec.options_type or OPTION_TYPES.get(spec.name)
+    if kind is None:
+        return operator
     operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
     operator.builtinOptions = getattr(schema, kind + "T")()
     for key, value in spec.options.items():

@@ -1,4 +1,4 @@
-"""Arena bytes that a kernel needs while it runs: mirrors what the checks in native_module/kernels demand."""
+"""Arena bytes that a kernel needs while it runs; mirrors native_module/kernels/scratch.h."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from .window import Window
 
 
 def conv_2d(window: Window, target: str) -> int:
-    """One im2col column, unless the filter is a single tap on unpadded input and the image itself is the column."""
-    if window.filter_h == window.filter_w == 1 and window.pad_top == window.pad_left == 0:
-        return 0
-    return window.filter_h * window.filter_w * window.in_c
+    """The patch of the input that a filter sees; none for a filter of one tap, which reads the input itself."""
+    taps = window.filter_h * window.filter_w
+    return 0 if taps == 1 else taps * window.in_c
 
 
 def depthwise_conv_2d(window: Window, target: str) -> int:
