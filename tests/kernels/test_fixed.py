@@ -35,8 +35,25 @@ def fixed(tmp_path_factory):
     """The header compiled with the sanitisers' traps: undefined behaviour ends the test run."""
     folder = tmp_path_factory.mktemp("fixed")
     (folder / "fixed.c").write_text(SOURCE)
-    flags = ["-O2", "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
-    command = ["cc", *flags, "-shared", "-fPIC", f"-I{paths.native_dir()}", "-o", folder / "fixed.so", folder / "fixed.c"]
+    flags = [
+        "-O2",
+        "-std=c99",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fsanitize=undefined",
+        "-fsanitize-undefined-trap-on-error",
+    ]
+    command = [
+        "cc",
+        *flags,
+        "-shared",
+        "-fPIC",
+        f"-I{paths.native_dir()}",
+        "-o",
+        folder / "fixed.so",
+        folder / "fixed.c",
+    ]
     subprocess.run(command, check=True)
     return ctypes.CDLL(str(folder / "fixed.so"))
 

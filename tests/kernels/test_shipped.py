@@ -76,7 +76,9 @@ def conv_cases(draw, op):
     scratch = taps * in_c if op == "CONV_2D" and taps > 1 else 0
     sizes = (y.size * x.size * in_c, weight_bytes, y.out * x.out * out_c, scratch)
     fields = window_fields(y, x, in_c, out_c) | draw(ranges())
-    return weighted_case(op, fields, sizes, out_c, draw(SEEDS), draw(GAPS), (draw(KINDS), draw(KINDS)), draw(st.booleans()))
+    return weighted_case(
+        op, fields, sizes, out_c, draw(SEEDS), draw(GAPS), (draw(KINDS), draw(KINDS)), draw(st.booleans())
+    )
 
 
 @st.composite
@@ -129,7 +131,14 @@ def pad_cases(draw):
     rng = np.random.default_rng(draw(SEEDS))
     parts = [random_bytes(rng, int(np.prod(shape)), draw(KINDS)), bytes(out_bytes)]
     data, (source, target) = arena_of(rng, parts, draw(GAPS)[:2])
-    fields = {"in_shape": shape, "before": before, "after": after, "value": draw(int8), "input": source, "output": target}
+    fields = {
+        "in_shape": shape,
+        "before": before,
+        "after": after,
+        "value": draw(int8),
+        "input": source,
+        "output": target,
+    }
     return Case("PAD", fields, b"", data, ((target, out_bytes),), (target, out_bytes))
 
 
@@ -137,7 +146,9 @@ def pad_cases(draw):
 def copy_cases(draw):
     count, rng = draw(st.integers(0, 60)), np.random.default_rng(draw(SEEDS))
     data, (source, target) = arena_of(rng, [random_bytes(rng, count, "random") for _ in range(2)], draw(GAPS)[:2])
-    return Case("COPY", {"input": source, "output": target, "count": count}, b"", data, ((target, count),), (target, count))
+    return Case(
+        "COPY", {"input": source, "output": target, "count": count}, b"", data, ((target, count),), (target, count)
+    )
 
 
 CASES = {

@@ -59,7 +59,9 @@ OPTION_TYPES = {
 }
 
 
-def write_tflite(tensors: Sequence[TensorSpec], ops: Sequence[OpSpec], inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+def write_tflite(
+    tensors: Sequence[TensorSpec], ops: Sequence[OpSpec], inputs: Sequence[int], outputs: Sequence[int]
+) -> bytes:
     """Serialises one graph; ``inputs`` and ``outputs`` are indices into ``tensors``. Returns the bytes of the file."""
     model = schema.ModelT()
     model.version = 3
