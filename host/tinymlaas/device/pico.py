@@ -107,7 +107,7 @@ class EmulatedPico(DeviceBase):
 
     @contextlib.contextmanager
     def pty(self) -> Iterator[str]:
-        """The path of a PTY with the board's serial console, for `mpremote connect`; exec() must wait until it is closed."""
+        """The path of a PTY with the board's serial console, for `mpremote connect`. Meanwhile exec() must wait."""
         with tempfile.TemporaryDirectory(prefix="tinyml-pico-") as folder:
             path = str(Path(folder) / "console")
             self._request("listen", path=path)

@@ -1,0 +1,111 @@
+"""Install the runtime on a board whose firmware does not have it: the `tinyml` package and the native module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinymlaas.device.transport import Device, Progress, no_progress
+from tinymlaas.errors import BoardError
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+PACKAGE_DIR = REPOSITORY / "device" / "tinyml"
+NATMOD_DIR = REPOSITORY / "build" / "natmod"
+MPY_VERSION, MPY_SUB_VERSION = 6, 3
+
+# py/persistentcode.h: numbers of native architectures, and what each loads besides its own.
+ARCHES = (
+    "", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp",
+    "xtensa", "xtensawin", "rv32imc",
+)  # fmt: skip
+ARM_ASCENDING = ("armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
+
+_PROBE = """
+import sys
+def _has(name):
+    try:
+        __import__(name)
+        return True
+    except ImportError:
+        return False
+print((getattr(sys.implementation, '_mpy', 0), _has('_tinyml'), _has('tinyml')))
+"""
+_MAKE_DIRS = """
+import os
+for _p in {folders!r}:
+    try:
+        os.mkdir(_p)
+    except OSError:
+        pass
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a board has: loadable architectures (best first), native module, Python package."""
+
+    arches: tuple[str, ...]
+    has_native: bool
+    has_package: bool
+
+
+def arches_of(mpy: int) -> tuple[str, ...]:
+    """Architectures of native .mpy files that `sys.implementation._mpy` promises to load, best first.
+
+    Raises BoardError when there are none, or when the firmware is of another .mpy version.
+    """
+    version, sub, number = mpy & 0xFF, mpy >> 8 & 3, mpy >> 10 & 0x1F
+    name = ARCHES[number] if number < len(ARCHES) else ""
+    if not name:
+        raise BoardError(
+            f"this firmware loads no native modules (_mpy = {mpy:#x}): flash a firmware that contains _tinyml"
+        )
+    if (version, sub) != (MPY_VERSION, MPY_SUB_VERSION):
+        raise BoardError(
+            f"this firmware loads .mpy version {version}.{sub}, the native module is {MPY_VERSION}.{MPY_SUB_VERSION}: "
+            "update the board to MicroPython 1.24 or later"
+        )
+    if name not in ARM_ASCENDING:
+        return (name,)
+    return ARM_ASCENDING[: ARM_ASCENDING.index(name) + 1][::-1]
+
+
+def probe(device: Device) -> Runtime:
+    """Ask a board what it has; BoardError when it has no native module and can load none."""
+    mpy, has_native, has_package = ast.literal_eval(device.exec(_PROBE).decode())
+    return Runtime(() if has_native else arches_of(mpy), has_native, has_package)
+
+
+def native_module(arches: tuple[str, ...]) -> Path:
+    """The prebuilt native module for the first of `arches` that was built."""
+    for arch in arches:
+        path = NATMOD_DIR / arch / "_tinyml.mpy"
+        if path.is_file():
+            return path
+    raise BoardError(f"no native module is built for {arches[0]}: run `make natmod ARCH={arches[0]}`")
+
+
+def install(device: Device, progress: Progress = no_progress) -> list[str]:
+    """Copy to /lib what the board lacks; returns the paths written, [] when it has all."""
+    runtime = probe(device)
+    files = dict(_missing(runtime))
+    if not files:
+        return []
+    folders = sorted({str(Path(path).parent) for path in files})
+    device.exec(_MAKE_DIRS.format(folders=folders))
+    total, done = sum(len(data) for data in files.values()), 0
+    for path, data in files.items():
+        device.write_file(path, data)
+        done += len(data)
+        progress(done, total)
+    return sorted(files)
+
+
+def _missing(runtime: Runtime) -> Iterator[tuple[str, bytes]]:
+    if not runtime.has_native:
+        yield "/lib/_tinyml.mpy", native_module(runtime.arches).read_bytes()
+    if not runtime.has_package:
+        for source in sorted(PACKAGE_DIR.glob("*.py")):
+            yield f"/lib/tinyml/{source.name}", source.read_bytes()
