@@ -24,6 +24,10 @@ from .planfmt import (
 )
 
 
+_DTYPE_NAMES = {code: name for name, code in DTYPES.items()}
+_TARGET_NAMES = {code: name for name, code in TARGETS.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
     """An input or output: arena offset and size in bytes, shape, dtype, quantisation, name."""
@@ -62,11 +66,10 @@ def unpack(data: bytes, name: str = "module") -> Module:
         metadata = json.loads(_slice(data, header["metadata_offset"], header["metadata_bytes"]) or b"{}")
         tensors = _tensors(data, header, metadata)
         records = tuple(_record(data, header["records_offset"] + i * RECORD_BYTES) for i in range(header["n_records"]))
-    except (struct.error, ValueError, KeyError) as error:
+    except (struct.error, ValueError, KeyError, AttributeError) as error:
         raise ModuleError(f"{name}: damaged: {error}") from error
     inputs, outputs = tensors[: header["n_inputs"]], tensors[header["n_inputs"] :]
-    target = next(t for t, code in TARGETS.items() if code == header["target"])
-    return Module(header, target, inputs, outputs, records, metadata, data)
+    return Module(header, _TARGET_NAMES[header["target"]], inputs, outputs, records, metadata, data)
 
 
 def is_module(data: bytes) -> bool:
@@ -84,7 +87,7 @@ def _header(data: bytes, name: str) -> dict[str, Any]:
         raise ModuleError(f"{name}: format version {header['format_version']}, this tinymlaas reads {FORMAT_VERSION}; convert the model again")
     if header["file_bytes"] != len(data):
         raise ModuleError(f"{name}: {len(data)} bytes, its header says {header['file_bytes']}: the file is cut short or extended")
-    if header["target"] not in TARGETS.values():
+    if header["target"] not in _TARGET_NAMES:
         raise ModuleError(f"{name}: made for kernel target {header['target']}, which this tinymlaas does not know")
     end = header["signature_offset"] or len(data)
     if hashlib.sha256(data[HEADER.bytes : end]).digest() != bytes(header["payload_sha256"]):
@@ -106,7 +109,7 @@ def _tensors(data: bytes, header: dict[str, Any], metadata: dict[str, Any]) -> t
 
 
 def _tensor(fields: dict[str, Any], name: str) -> TensorInfo:
-    dtype = next(d for d, code in DTYPES.items() if code == fields["dtype"])
+    dtype = _DTYPE_NAMES[fields["dtype"]]
     scale = float(np.uint32(fields["scale"]).view(np.float32))
     shape = tuple(fields["shape"][: fields["rank"]])
     return TensorInfo(name, fields["offset"], fields["bytes"], dtype, shape, scale, fields["zero_point"])

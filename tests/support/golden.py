@@ -44,3 +44,20 @@ def vectors(name: str) -> Vectors:
     """All vectors of a model, seeded random ones first, then those made from real samples."""
     loaded = [np.load(path) for kind in ("random", "real") if (path := FOLDER / "golden" / f"{name}.{kind}.npz").exists()]
     return Vectors(*(np.concatenate([z[key] for z in loaded]) for key in ("inputs", "outputs")))
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """The repository's own model with its held-out digits."""
+
+    data: bytes
+    inputs: np.ndarray
+    labels: np.ndarray
+    outputs: np.ndarray
+
+
+def digits() -> Digits:
+    """The digits example, always there."""
+    folder = Path(__file__).resolve().parents[2] / "device" / "examples" / "digits"
+    with np.load(folder / "test_digits.npz") as stored:
+        return Digits((folder / "digits.tflite").read_bytes(), *(stored[k] for k in ("inputs", "labels", "outputs")))

@@ -1,0 +1,190 @@
+"""``make bench``: every figure of docs/PERFORMANCE.md in one run, with each output checked bit for bit.
+
+Speed is the second of two inferences (warm) of the whole model: exact emulated cycles on the Pico, exact executed instructions on
+QEMU. Memory and size are exact counts. Nothing here is a wall-clock time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .cli.console import talk
+from .compile import compile_model
+from .errors import TinymlError
+from .graph import Array
+from .report import summary
+from .run import Result, run_module
+from .target import board_by_name
+from .toolchain.firmware import find_firmware
+from .toolchain.paths import REPO, build_dir
+from .unpack import unpack
+
+MODELS = {
+    "ad01": "ad01_int8",
+    "kws": "kws_ref_model",
+    "resnet8": "pretrainedResnet_quant",
+    "vww_96": "vww_96_int8",
+    "person_detect": "person_detect",
+    "micro_speech": "micro_speech_quantized",
+    "hello_world": "hello_world_int8",
+}
+BOARDS = ("pico", "qemu-m3", "qemu-m4", "qemu-rv32")
+DOCS = REPO / "docs" / "PERFORMANCE.md"
+BEGIN, END = "<!-- bench: begin (printed by make bench) -->", "<!-- bench: end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Figures of one model; sizes in bytes, ``counts`` per board."""
+
+    model: str
+    macs: int
+    arena_bytes: int
+    liveness_bound_bytes: int
+    module_bytes: int
+    counts: dict[str, int]
+
+
+def main() -> None:
+    """Prints the tables; exit code 1 when an output differs from its golden bytes."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/PERFORMANCE.md")
+    parser.add_argument("--boards", default=",".join(BOARDS), help="comma-separated")
+    parser.add_argument("--models", default="", help="comma-separated; default: all that are there")
+    arguments = parser.parse_args()
+    try:
+        rows = measure([m for m in arguments.models.split(",") if m], arguments.boards.split(","))
+    except TinymlError as error:
+        talk.print(f"error: {error}", style="bold red", highlight=False, soft_wrap=True, markup=False)
+        sys.exit(error.exit_code)
+    text = tables(rows, arguments.boards.split(","))
+    print(text + changes(rows))
+    _remember(rows)
+    if arguments.write:
+        write_docs(text)
+
+
+def measure(models: Sequence[str], boards: Sequence[str]) -> list[Row]:
+    """One row per model that is there; TinymlError when an output differs from its golden bytes."""
+    rows = []
+    for name, (data, inputs, expected) in _sources().items():
+        if models and name not in models:
+            continue
+        rows.append(_measure(name, data, inputs, expected, boards))
+    return rows
+
+
+def _measure(name: str, data: bytes, inputs: Array, expected: Array, boards: Sequence[str]) -> Row:
+    counts = {}
+    for board in boards:
+        talk.print(f"{name} on {board}", highlight=False)
+        module = compile_model(data, name, board_by_name(board).kernel_target).module
+        result = run_module(module, name, board, inputs[:2])
+        _check(name, board, result, expected[:2])
+        counts[board] = result.counts[-1]
+    facts = summary(unpack(compile_model(data, name).module))
+    sizes = (facts[key] for key in ("macs", "arena_bytes", "liveness_bound_bytes", "module_bytes"))
+    return Row(name, *sizes, counts)
+
+
+def _check(name: str, board: str, result: Result, expected: Array) -> None:
+    if not np.array_equal(result.outputs[0].reshape(-1), expected.reshape(-1)):
+        raise TinymlError(f"{name} on {board}: the output differs from TensorFlow Lite Micro's; no figure is given")
+
+
+def _sources() -> dict[str, tuple[bytes, Array, Array]]:
+    """Model bytes, two inputs, two expected outputs: the repository's own model, and the real models where they are."""
+    digits = REPO / "device" / "examples" / "digits"
+    with np.load(digits / "test_digits.npz") as stored:
+        out = {"digits": ((digits / "digits.tflite").read_bytes(), stored["inputs"], stored["outputs"])}
+    folder = Path(os.environ.get("TINYML_MODELS") or REPO.parent / "shared" / "models")
+    for name, file in MODELS.items():
+        if not (folder / f"{file}.tflite").exists():
+            talk.print(f"{name}: not measured, {file}.tflite is not in the folder TINYML_MODELS", highlight=False)
+            continue
+        with np.load(folder / "golden" / f"{file}.random.npz") as stored:
+            out[name] = ((folder / f"{file}.tflite").read_bytes(), stored["inputs"], stored["outputs"])
+    return out
+
+
+def tables(rows: Sequence[Row], boards: Sequence[str]) -> str:
+    """All tables as Markdown."""
+    parts = [_memory(rows), *(_speed(rows, b) for b in boards), _runtime(boards)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    lines = [" | ".join(head), "|".join(["---"] + ["---:"] * (len(head) - 1)), *(" | ".join(r) for r in body)]
+    return f"#### {title}\n\n" + "\n".join(f"| {line} |" for line in lines)
+
+
+def _memory(rows: Sequence[Row]) -> str:
+    head = ("model", "MACs", "arena B", "live values B", "module B")
+    body = [
+        (r.model, _n(r.macs), _n(r.arena_bytes), _n(r.liveness_bound_bytes), _n(r.module_bytes)) for r in rows
+    ]
+    return _table("Memory (target `any`)", head, body)
+
+
+def _speed(rows: Sequence[Row], board: str) -> str:
+    unit = "cycles" if board == "pico" else "instructions"
+    body = [(r.model, _n(r.counts[board]), f"{r.counts[board] / r.macs:.2f}") for r in rows]
+    return _table(f"Speed on `{board}`", ("model", f"{unit} per inference", f"{unit} per MAC"), body)
+
+
+def _runtime(boards: Sequence[str]) -> str:
+    body = []
+    for name in boards:
+        firmware = find_firmware(board_by_name(name))
+        body.append((name, firmware.board.kernel_target, _n(firmware.runtime_flash_bytes)))
+    return _table("Runtime in flash (code and constants of `_tinyml`)", ("board", "kernel target", "B"), body)
+
+
+def _n(value: int) -> str:
+    return f"{value:,}".replace(",", " ")
+
+
+def _memory_of_last_run() -> Path:
+    return build_dir() / "bench.json"
+
+
+def changes(rows: Sequence[Row]) -> str:
+    """What got slower or faster since the last run on this checkout, worst first."""
+    try:
+        old = {r["model"]: r for r in json.loads(_memory_of_last_run().read_text())}
+    except (OSError, ValueError):
+        return "\nno earlier run to compare with\n"
+    ratios = [
+        (count / old[r.model]["counts"][board], r.model, board)
+        for r in rows
+        for board, count in r.counts.items()
+        if r.model in old and board in old[r.model]["counts"]
+    ]
+    moved = sorted((x for x in ratios if abs(x[0] - 1) > 0.002), reverse=True)
+    lines = [f"{'slower' if x > 1 else 'faster'}: {model} on {board} {(x - 1) * 100:+.1f} %" for x, model, board in moved]
+    return "\n" + "\n".join(lines or ["as fast as the last run"]) + "\n"
+
+
+def _remember(rows: Sequence[Row]) -> None:
+    path = _memory_of_last_run()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(r) for r in rows], indent=1))
+
+
+def write_docs(text: str) -> None:
+    """Replaces the generated part of docs/PERFORMANCE.md."""
+    before, _, rest = DOCS.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    DOCS.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()
