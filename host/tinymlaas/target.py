@@ -16,7 +16,19 @@ from tinymlaas.planfmt import TARGETS
 
 # Kernel target -> number in the module file. A module for `any` uses the plain layouts and runs everywhere.
 KERNEL_TARGETS: Mapping[str, int] = TARGETS
-MPY_ARCHES = ("", "x86", "x64", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin", "rv32imc")
+MPY_ARCHES = (
+    "",
+    "x86",
+    "x64",
+    "armv6m",
+    "armv7m",
+    "armv7em",
+    "armv7emsp",
+    "armv7emdp",
+    "xtensa",
+    "xtensawin",
+    "rv32imc",
+)
 TRANSPORTS = ("host", "unix", "qemu", "emulator", "serial")
 BOARDS_DIR = Path(__file__).resolve().parents[2] / "boards"
 
@@ -104,7 +116,9 @@ def _check_keys(path: Path, table: Mapping[str, Any]) -> None:
     unknown = sorted(set(table) - set(known))
     missing = [name for name in list(known)[: list(known).index("filesystem_bytes")] if name not in table]
     if unknown or missing:
-        raise BoardError(f"{path}: unknown keys: {', '.join(unknown) or 'none'}; missing: {', '.join(missing) or 'none'}")
+        raise BoardError(
+            f"{path}: unknown keys: {', '.join(unknown) or 'none'}; missing: {', '.join(missing) or 'none'}"
+        )
     for name, value in table.items():
         if type(value).__name__ != known[name].type:
             raise BoardError(f"{path}: {name} = {value!r} is not of type {known[name].type}")

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 
-from tinymlaas.errors import TinymlError
+from tinymlaas.errors import TinymlError, ToolchainError
 from tinymlaas.target import board_by_name, load_boards
-from tinymlaas.toolchain import fetch, firmware, hostlib, natmod, packages, paths, process, sizes, sources
+from tinymlaas.toolchain import codeformat, fetch, firmware, hostlib, natmod, packages, paths, process, sizes, sources
 
 PARALLEL_BUILDS = 2
 
@@ -47,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--target", default="x64")
     build.add_argument("--sanitize", action="store_true", help="with ASan and UBSan")
     _add(commands, "all", _all, "build all that the tests need, two at a time")
+    style = _add(commands, "format", _format, "bring C into MicroPython's style")
+    style.add_argument("--check", action="store_true", help="change nothing, fail when something would change")
     _add(commands, "clean", _clean, "remove all outputs; downloads stay")
     _add(commands, "size", _size, "table of the sizes of everything built")
     return parser
@@ -108,6 +110,14 @@ def _firmware_task(board: str, stock: bool) -> Callable[[], object]:
 
 def _natmod_task(arch: str) -> Callable[[], object]:
     return lambda: natmod.build_natmod(arch)
+
+
+def _format(options: argparse.Namespace) -> None:
+    changed = codeformat.format_c(codeformat.c_files(), check=options.check)
+    for path in changed:
+        print(paths.shown(path))
+    if changed and options.check:
+        raise ToolchainError(f"{len(changed)} C files are not in style; run: make format")
 
 
 def _clean(options: argparse.Namespace) -> None:

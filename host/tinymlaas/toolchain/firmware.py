@@ -77,7 +77,9 @@ def find_firmware(board: Board, *, stock: bool = False) -> Firmware:
         info = json.loads((folder / "build.json").read_text())
     except FileNotFoundError:
         option = " STOCK=1" if stock else ""
-        raise ToolchainError(f"no firmware of {board.name} yet; run: make firmware BOARD={board.name}{option}") from None
+        raise ToolchainError(
+            f"no firmware of {board.name} yet; run: make firmware BOARD={board.name}{option}"
+        ) from None
     image, elf = folder / info["image"], folder / info["elf"]
     return Firmware(board, stock, folder, image, elf, info["runtime_flash_bytes"], info["micropython"])
 

@@ -46,7 +46,9 @@ def _compile(name: str, files: list[Path], options: tuple[str, ...]) -> Path:
             output.parent.mkdir(parents=True, exist_ok=True)
             scratch = output.with_name(f"{name}.new")
             command = ["cc", *FLAGS, *options, f"-I{paths.native_dir()}", "-o", scratch, *files]
-            process.run([str(word) for word in command], what=f"host library {name}", log=f"hostlib-{name}", fresh_log=True)
+            process.run(
+                [str(word) for word in command], what=f"host library {name}", log=f"hostlib-{name}", fresh_log=True
+            )
             scratch.replace(output)  # a process that has the old file loaded keeps it
             stamps.write(stamp, key)
     return output

@@ -17,7 +17,7 @@ def mpy_cross(tree: sources.MicroPython) -> Path:
         if not stamps.is_current(stamp, key, [program]):
             shutil.rmtree(folder, ignore_errors=True)
             process.say("building mpy-cross")
-            command = ["make", f"-j{process.jobs()}", "-C", tree.root / "mpy-cross", f"BUILD={folder}"]
+            command = ["make", f"-j{process.jobs()}", "-C", str(tree.root / "mpy-cross"), f"BUILD={folder}"]
             process.run(command, what="mpy-cross", log="mpy-cross", env=tree.environment, fresh_log=True)
             stamps.write(stamp, key)
     return program
