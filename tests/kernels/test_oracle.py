@@ -1,4 +1,4 @@
-"""Whole single-operator models: the tflite-micro interpreter, the host's numpy evaluation and the C kernels give the same bytes.
+"""Single-operator models: the tflite-micro interpreter, the numpy evaluation and the C kernels give the same bytes.
 
 The chain under test is the product's own: .tflite → import → passes → plan → module → C loader → shipped kernel.
 """
@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from tests.support.kernels import library, random_bytes
-from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas.compile import compile_model
 from tinymlaas.evaluate import evaluate
 from tinymlaas.tflite.importer import read
+
+from tests.support.kernels import library, random_bytes
+from tests.support.tflite_writer import TensorSpec, single_op
 
 runtime = pytest.importorskip("tflite_micro", reason="the oracle is the tflite-micro package").runtime
 

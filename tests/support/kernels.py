@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-
 from tinymlaas.ctypes_host import Bytes, NativeLibrary, Table, aligned_bytes
 from tinymlaas.planfmt import CHANNEL, OPERATORS, RECORD_BYTES, record_layout
 from tinymlaas.toolchain.hostlib import build_hostlib
@@ -22,7 +21,7 @@ def library() -> NativeLibrary:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One kernel call. ``data``: what the arena holds before; ``written``: the (offset, size) ranges that the kernel may write."""
+    """One kernel call. ``data``: the arena before; ``written``: the (offset, size) ranges that the kernel may write."""
 
     op: str
     fields: dict[str, object]
@@ -82,7 +81,7 @@ def random_bytes(rng: np.random.Generator, size: int, kind: str) -> bytes:
 
 
 def arena_of(rng: np.random.Generator, parts: list[bytes], gaps: list[int]) -> tuple[bytes, list[int]]:
-    """The parts one after the other with random bytes between; returns the arena, a multiple of 16, and the parts' offsets."""
+    """The parts with random bytes between; returns the arena, a multiple of 16 bytes, and the parts' offsets."""
     arena, offsets = b"", []
     for part, gap in zip(parts, gaps, strict=True):
         arena += random_bytes(rng, gap, "random")

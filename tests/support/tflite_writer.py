@@ -1,4 +1,4 @@
-"""Writes small single-operator ``.tflite`` files for tests, through the schema classes of the ``tflite-micro`` package."""
+"""Writes small ``.tflite`` files for tests, through the schema classes of the ``tflite-micro`` package."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class OpSpec:
-    """One operator: builtin name as in the schema, tensor indices (-1: absent), and its options' fields by schema name."""
+    """One operator: builtin name, tensor indices (-1: absent), and its options' fields, all named as in the schema."""
 
     name: str
     inputs: tuple[int, ...]
@@ -80,7 +80,7 @@ def write_tflite(
 
 
 def single_op(op: str, tensors: Sequence[TensorSpec], **options: Any) -> bytes:
-    """One operator over ``tensors``: the last is its output, those with data are constants, the others are model inputs."""
+    """One operator over ``tensors``: the last is the output, those with data are constants, the others are inputs."""
     last = len(tensors) - 1
     spec = OpSpec(op, tuple(range(last)), (last,), options)
     inputs = [i for i in range(last) if tensors[i].data is None]

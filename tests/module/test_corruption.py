@@ -1,0 +1,46 @@
+"""A damaged module ends in a clean error or a run within bounds: real loader and kernels under ASan and UBSan."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from tinymlaas.planfmt import OPERATORS
+from tinymlaas.toolchain.hostlib import build_program
+from tinymlaas.unpack import unpack
+
+from tests.support.small_module import small_module
+
+
+@pytest.fixture(scope="module")
+def corrupt(tmp_path_factory):
+    """Runs the driver in a mode; returns (refused, ran, skipped)."""
+    program = build_program("corrupt", Path(__file__).with_name("corrupt.c"))
+    path = tmp_path_factory.mktemp("module") / "small.tml"
+    path.write_bytes(small_module())
+
+    def run(*mode: str) -> tuple[int, ...]:
+        done = subprocess.run([program, path, *mode], capture_output=True, text=True, timeout=600, check=False)
+        assert done.returncode == 0, done.stderr[-4000:]
+        return tuple(int(word) for word in done.stdout.split())
+
+    return run
+
+
+def test_every_operator_is_in_the_module():
+    assert {name for name, _ in unpack(small_module()).records} == set(OPERATORS)
+
+
+def test_truncation_at_every_length(corrupt):
+    assert corrupt("truncate") == (len(small_module()), 0, 0)
+
+
+def test_every_byte_changed(corrupt):
+    refused, ran, skipped = corrupt("flip")
+    assert refused + ran + skipped == 12 * len(small_module())
+    assert min(refused, ran) > 1000
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_damage(corrupt, seed):
+    refused, ran, _ = corrupt("random", str(seed), "4")
+    assert min(refused, ran) > 1000, (refused, ran)

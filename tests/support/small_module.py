@@ -1,0 +1,69 @@
+"""A small module in which every operator occurs."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from tinymlaas.compile import compile_model
+
+from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
+
+# 0 is NONE and 1 RELU in the schema's ActivationFunctionType; padding 0 is SAME, 1 is VALID.
+_WINDOW = {"padding": 0, "strideH": 1, "strideW": 1}
+_POOL = {"padding": 1, "strideH": 2, "strideW": 2, "filterHeight": 2, "filterWidth": 2}
+
+
+def _constant(rng: np.random.Generator, shape: tuple[int, ...], axis: int = 0) -> TensorSpec:
+    channels = shape[axis]
+    data = rng.integers(-127, 128, shape).astype(np.int8)
+    return TensorSpec(shape, [0.01] * channels, [0] * channels, data=data, axis=axis)
+
+
+def _bias(rng: np.random.Generator, channels: int) -> TensorSpec:
+    data = rng.integers(-500, 500, channels).astype(np.int32)
+    return TensorSpec((channels,), [0.0005] * channels, [0] * channels, "int32", data)
+
+
+@cache
+def small_tflite() -> bytes:
+    """PAD, CONV_2D, DEPTHWISE_CONV_2D, MAX_POOL_2D, ADD, AVERAGE_POOL_2D, FULLY_CONNECTED, SOFTMAX; RESHAPE to a second output."""
+    rng = np.random.default_rng(7)
+    tensors = [
+        TensorSpec((1, 5, 5, 2), 0.05, 3, name="image"),
+        TensorSpec((4, 2), dtype="int32", data=np.array([[0, 0], [1, 2], [0, 1], [0, 0]], np.int32)),
+        TensorSpec((1, 8, 6, 2), 0.05, 3),
+        _constant(rng, (3, 3, 3, 2)),
+        _bias(rng, 3),
+        TensorSpec((1, 8, 6, 3), 0.1, -5),
+        _constant(rng, (1, 3, 3, 6), axis=3),
+        _bias(rng, 6),
+        TensorSpec((1, 8, 6, 6), 0.2, 4),
+        TensorSpec((1, 4, 3, 6), 0.2, 4),
+        TensorSpec((1, 4, 3, 6), 0.3, -1),
+        TensorSpec((1, 2, 1, 6), 0.3, -1),
+        _constant(rng, (5, 12)),
+        _bias(rng, 5),
+        TensorSpec((1, 5), 0.1, 2),
+        TensorSpec((1, 5), 1 / 256, -128, name="class"),
+        TensorSpec((2,), dtype="int32", data=np.array([1, 50], np.int32)),
+        TensorSpec((1, 50), 0.05, 3, name="flat"),
+    ]
+    ops = [
+        OpSpec("PAD", (0, 1), (2,)),
+        OpSpec("CONV_2D", (2, 3, 4), (5,), _WINDOW | {"fusedActivationFunction": 1}),
+        OpSpec("DEPTHWISE_CONV_2D", (5, 6, 7), (8,), _WINDOW | {"depthMultiplier": 2}),
+        OpSpec("MAX_POOL_2D", (8,), (9,), _POOL),
+        OpSpec("ADD", (9, 9), (10,)),
+        OpSpec("AVERAGE_POOL_2D", (10,), (11,), _POOL),
+        OpSpec("FULLY_CONNECTED", (11, 12, 13), (14,)),
+        OpSpec("SOFTMAX", (14,), (15,), {"beta": 1.0}),
+        OpSpec("RESHAPE", (0, 16), (17,), {"newShape": [1, 50]}),
+    ]
+    return write_tflite(tensors, ops, [0], [15, 17])
+
+
+@cache
+def small_module() -> bytes:
+    """The module of small_tflite, for any target."""
+    return compile_model(small_tflite(), "small").module
