@@ -44,11 +44,6 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return (0, 0) if shift < -31 else (fixed, shift)
 
 
-def float32_product(a: float, b: float) -> float:
-    """Product of two float32, rounded to float32, as C computes ``a * b`` of two floats."""
-    return float(np.float32(a) * np.float32(b))
-
-
 def saturating_rounding_doubling_high_mul(a: Array, b: Array | int) -> Array:
     """(a * b) / 2^31, rounded to nearest, ties up; gemmlowp's SRDHM."""
     product = a.astype(np.int64) * np.asarray(b, np.int64)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from tests.support import models, oracle
 from tinymlaas.evaluate import evaluate
 from tinymlaas.ops import OPS
 from tinymlaas.passes.pipeline import run_passes
 from tinymlaas.tflite.importer import read
+
+from tests.support import models, oracle
+from tests.support.tflite_writer import TensorSpec, single_op
 
 _SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -30,6 +31,34 @@ def test_equals_oracle(op: str) -> None:
         np.testing.assert_array_equal(evaluate(run_passes(graph, "any"), inputs)[0], expected)
 
     check()
+
+
+@pytest.mark.parametrize("op", ["FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_multiplier_is_exact(op: str) -> None:
+    """Biases at which the last bits of the multiplier decide: products of scales are taken in float64, not float32."""
+    rng = np.random.default_rng(5)
+    in_scale, weight_scale = (float(np.float32(s)) for s in rng.uniform(0.5, 1, 2))
+    out_scale = float(np.float32(2.0**23.5))
+    ties = ((np.arange(60, 127) + 0.5) * out_scale / (in_scale * weight_scale)).astype(np.int64)
+    bias = (ties[:, None] + np.arange(-20, 20)).reshape(-1)
+    bias = bias[bias < 2**31].astype(np.int32)
+    model = _bias_only(op, bias, (in_scale, weight_scale, out_scale))
+    graph = read(model, op)
+    zero = np.zeros(graph.tensor(graph.inputs[0]).shape, np.int8)
+    np.testing.assert_array_equal(evaluate(graph, [zero])[0], oracle.run(model, [zero]))
+
+
+def _bias_only(op: str, bias: np.ndarray, scales: tuple[float, float, float]) -> bytes:
+    n, flat = len(bias), op == "FULLY_CONNECTED"
+    weights = {"FULLY_CONNECTED": (n, 1), "CONV_2D": (n, 1, 1, 1), "DEPTHWISE_CONV_2D": (1, 1, 1, n)}[op]
+    tensors = [
+        TensorSpec((1, 1) if flat else (1, 1, 1, 1), scales[0]),
+        TensorSpec(weights, scales[1], data=np.zeros(weights, np.int8)),
+        TensorSpec((n,), float(np.float32(scales[0] * scales[1])), dtype="int32", data=bias),
+        TensorSpec((1, n) if flat else (1, 1, 1, n), scales[2]),
+    ]
+    window = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    return single_op(op, tensors, **({} if flat else window), **({"depthMultiplier": n} if "DEPTH" in op else {}))
 
 
 def test_table_is_covered() -> None:

@@ -1,7 +1,7 @@
-"""Random single-operator models for property tests: hypothesis strategies that give the bytes of a ``.tflite`` file.
+"""Random single-operator models for property tests: strategies that give the bytes of a ``.tflite``.
 
-Sizes are small so that edges (tiles, padding, strides beyond the image) come up often; scales are such that outputs neither all
-saturate nor all vanish, with multipliers above one now and then.
+Hypothesis draws what shrinks well (sizes, strides, options) and a seed for the numbers: its own floats favour round ones,
+with which nearly every output saturates and no rounding is ever tested.
 """
 
 from __future__ import annotations
@@ -10,17 +10,31 @@ from collections.abc import Callable
 
 import numpy as np
 from hypothesis import strategies as st
+from tinymlaas.tflite.schema import ACTIVATIONS
 
 from tests.support.tflite_writer import TensorSpec, single_op
-from tinymlaas.tflite.schema import ACTIVATIONS
 
 Draw = Callable[[st.SearchStrategy], object]
 
-_FUSED = [ACTIVATIONS.index(a) for a in ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")]
-_zero_points = st.integers(-128, 127)
+_FUSED = [ACTIVATIONS.index(a) for a in ("NONE", "NONE", "NONE", "RELU", "RELU6", "RELU_N1_TO_1")]
 _activation = st.sampled_from(_FUSED)
-_exponents = st.floats(-10, 2)  # of two: scales
 _seeds = st.integers(0, 2**32 - 1)
+
+
+def _zero_point(rng: np.random.Generator) -> int:
+    """Mostly in the middle; at the edges half of the range would saturate."""
+    return int(rng.integers(-128, 128) if rng.random() < 0.3 else rng.integers(-30, 31))
+
+
+def _uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """Now and then a whole number: exponents of two make ratios of scales under which results lie midway between integers."""
+    value = float(rng.uniform(low, high))
+    return round(value) if rng.random() < 0.25 else value
+
+
+def _exponent(rng: np.random.Generator) -> float:
+    """Of two, for the scale of an activation."""
+    return _uniform(rng, -8, 1)
 
 
 def scale_of(exponent: float) -> float:
@@ -53,16 +67,17 @@ def fully_connected(draw: Draw) -> bytes:
     rows, depth, units = draw(st.integers(1, 3)), draw(st.integers(1, 70)), draw(st.integers(1, 20))
     options = {"fusedActivationFunction": draw(_activation), "keepNumDims": False}
     shapes = ((rows, depth), (units, depth), (rows, units))
-    return _weighted(draw, "FULLY_CONNECTED", *shapes, 0, options, zero_points=st.integers(-20, 20))
+    return _weighted(draw, "FULLY_CONNECTED", *shapes, 0, options, weight_zero_points=20)
 
 
 @st.composite
 def add(draw: Draw) -> bytes:
-    """ADD of one shape; the output scale may be far from the inputs'."""
+    """ADD of one shape; the scales may be far apart."""
     shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
-    exponents = [draw(_exponents) for _ in range(2)]
-    tensors = [TensorSpec(shape, scale_of(e), draw(_zero_points)) for e in exponents]
-    tensors.append(TensorSpec(shape, scale_of(max(exponents) + draw(st.floats(-3, 4))), draw(_zero_points)))
+    rng = np.random.default_rng(draw(_seeds))
+    first = _exponent(rng)
+    exponents = (first, first + _uniform(rng, -3, 3), first + _uniform(rng, -1, 3))
+    tensors = [TensorSpec(shape, scale_of(e), _zero_point(rng)) for e in exponents]
     return single_op("ADD", tensors, fusedActivationFunction=draw(_activation))
 
 
@@ -70,8 +85,8 @@ def add(draw: Draw) -> bytes:
 def pool_2d(draw: Draw, op: str) -> bytes:
     """AVERAGE_POOL_2D or MAX_POOL_2D."""
     (in_h, in_w, filter_h, filter_w), options, (out_h, out_w) = _window(draw, dilated=False)
-    channels, scale, zero = draw(st.integers(1, 9)), scale_of(draw(_exponents)), draw(_zero_points)
-    tensors = [TensorSpec((1, *size, channels), scale, zero) for size in ((in_h, in_w), (out_h, out_w))]
+    channels, quant = draw(st.integers(1, 9)), _quant(np.random.default_rng(draw(_seeds)))
+    tensors = [TensorSpec((1, *size, channels), *quant) for size in ((in_h, in_w), (out_h, out_w))]
     return single_op(op, tensors, filterHeight=filter_h, filterWidth=filter_w, **options)
 
 
@@ -79,8 +94,9 @@ def pool_2d(draw: Draw, op: str) -> bytes:
 def softmax(draw: Draw) -> bytes:
     """SOFTMAX of one to three rows."""
     shape = (draw(st.integers(1, 3)), draw(st.integers(1, 300)))
+    rng = np.random.default_rng(draw(_seeds))
     tensors = [
-        TensorSpec(shape, scale_of(draw(st.floats(-12, 4))), draw(_zero_points)),
+        TensorSpec(shape, scale_of(rng.uniform(-9, 1)), _zero_point(rng)),
         TensorSpec(shape, 1 / 256, -128),
     ]
     return single_op("SOFTMAX", tensors, beta=draw(st.sampled_from([1.0, 0.5, 3.0])))
@@ -91,10 +107,11 @@ def pad(draw: Draw, op: str) -> bytes:
     """PAD or PADV2 of one to four dimensions."""
     shape = draw(st.lists(st.integers(1, 5), min_size=1, max_size=4))
     paddings = np.array([[draw(st.integers(0, 3)), draw(st.integers(0, 3))] for _ in shape], np.int32)
-    quant = (scale_of(draw(_exponents)), draw(_zero_points))
+    rng = np.random.default_rng(draw(_seeds))
+    quant = _quant(rng)
     tensors = [TensorSpec(tuple(shape), *quant), TensorSpec(paddings.shape, dtype="int32", data=paddings)]
     if op == "PADV2":
-        tensors.append(TensorSpec((1,), *quant, data=np.array([draw(_zero_points)], np.int8)))
+        tensors.append(TensorSpec((1,), *quant, data=np.array([_zero_point(rng)], np.int8)))
     tensors.append(TensorSpec(tuple(int(n + p.sum()) for n, p in zip(shape, paddings, strict=True)), *quant))
     return single_op(op, tensors)
 
@@ -103,7 +120,7 @@ def pad(draw: Draw, op: str) -> bytes:
 def relu(draw: Draw, op: str) -> bytes:
     """RELU, RELU6 or RELU_N1_TO_1 as a layer, input and output quantised alike."""
     shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
-    spec = TensorSpec(shape, scale_of(draw(_exponents)), draw(_zero_points))
+    spec = TensorSpec(shape, *_quant(np.random.default_rng(draw(_seeds))))
     return single_op(op, [spec, spec])
 
 
@@ -119,8 +136,9 @@ def reshape(draw: Draw) -> bytes:
 def values(shape: tuple[int, ...], seed: int) -> np.ndarray:
     """int8 values: mostly uniform, sometimes all the same extreme."""
     rng = np.random.default_rng(seed)
-    if seed % 8 < 2:
-        return np.full(shape, (-128, 127)[seed % 8], np.int8)
+    kind = rng.integers(0, 16)
+    if kind < 2:
+        return np.full(shape, (-128, 127)[kind], np.int8)
     return rng.integers(-128, 128, shape).astype(np.int8)
 
 
@@ -143,6 +161,10 @@ def _window(draw: Draw, dilated: bool) -> tuple[tuple[int, int, int, int], dict[
     return (*sizes, *filters), options, tuple(outs)
 
 
+def _quant(rng: np.random.Generator) -> tuple[float, int]:
+    return scale_of(_exponent(rng)), _zero_point(rng)
+
+
 def _weighted(
     draw: Draw,
     op: str,
@@ -151,26 +173,28 @@ def _weighted(
     output: tuple[int, ...],
     axis: int,
     options: dict[str, object],
-    zero_points: st.SearchStrategy[int] = st.just(0),  # of weights with one scale
+    weight_zero_points: int = 0,
 ) -> bytes:
+    """``weight_zero_points``: limit of the zero point of weights with one scale."""
     channels, taps = weights[axis], int(np.prod(weights)) // weights[axis]
     rng = np.random.default_rng(draw(_seeds))
-    in_exponent, per_channel = draw(_exponents), draw(st.booleans())
-    exponents = rng.uniform(-9, -3, channels if per_channel else 1)
-    scales = [scale_of(e) for e in exponents]
-    # A typical accumulator should fill the output: 2^13 * sqrt(taps) * in * weight / out ~ 2^6, give or take.
-    gain = 7 + np.log2(taps) / 2 + in_exponent + float(np.median(exponents))
-    zero_point = 0 if len(scales) > 1 else draw(zero_points)
+    in_scale, per_channel = scale_of(_exponent(rng)), draw(st.booleans())
+    middle = _uniform(rng, -9, -3)
+    scales = [scale_of(middle + _uniform(rng, -1, 1)) for _ in range(channels if per_channel else 1)]
+    zero_point = 0 if len(scales) > 1 else int(rng.integers(-weight_zero_points, weight_zero_points + 1))
     data = np.clip(values(weights, draw(_seeds)), max(-128, zero_point - 128), min(127, zero_point + 127))
     tensors = [
-        TensorSpec(image, scale_of(in_exponent), draw(_zero_points)),
+        TensorSpec(image, in_scale, _zero_point(rng)),
         TensorSpec(weights, scales, zero_point, data=data.astype(np.int8), axis=axis),
     ]
     if draw(st.booleans()):
-        bias = rng.integers(-(2**14), 2**14, channels).astype(np.int32)
-        bias_scales = [float(np.float32(tensors[0].scale) * np.float32(s)) for s in scales]
+        bias = rng.integers(-(2**12), 2**12, channels).astype(np.int32)
+        bias_scales = [float(np.float32(in_scale) * np.float32(s)) for s in scales]
         tensors.append(TensorSpec((channels,), bias_scales, 0, dtype="int32", data=bias))
-    tensors.append(TensorSpec(output, scale_of(gain + draw(st.floats(-3, 3))), draw(_zero_points)))
+    # An accumulator is about 2^12.5 * sqrt(taps); it should come out as 2^6 steps, give or take.
+    spread = 6 + int(np.log2(taps) / 2)
+    out_scale = in_scale * scale_of(middle + spread + _uniform(rng, -1, 3))
+    tensors.append(TensorSpec(output, float(np.float32(out_scale)), _zero_point(rng)))
     return single_op(op, tensors, **options)
 
 

@@ -85,12 +85,7 @@ def _centred(tensor: Tensor) -> Array:
 
 
 def _reals(graph: Graph, op: Op) -> list[float]:
-    """Multiplier of each output feature. With one scale TFLite multiplies in float32 first, unlike in convolutions."""
-    weights = graph.tensor(op.inputs[weighted.WEIGHTS])
-    if quant_of(weights).per_channel:
-        return weighted.per_channel_reals(graph, op, weights.shape[0])
-    product = q.float32_product(quant_of(graph.tensor(op.inputs[0])).scale, quant_of(weights).scale)
-    return [product / quant_of(output(graph, op)).scale] * weights.shape[0]
+    return weighted.per_channel_reals(graph, op, graph.tensor(op.inputs[weighted.WEIGHTS]).shape[0])
 
 
 def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
