@@ -16,7 +16,7 @@
     X(MISALIGNED, "module address must be a multiple of 16, is off by #") \
     X(SECTION, "section reaches outside the file: # > #") \
     X(TENSOR, "input or output tensor # is inconsistent") \
-    X(OPERATOR, "operator is not in this build") \
+    X(OPERATOR, "(code #) is not in this build") \
     X(VARIANT, "kernel variant # is not in this build, highest is #") \
     X(ARENA, "reaches outside the arena: # > #") \
     X(CONSTANTS, "reaches outside the constants: # > #") \

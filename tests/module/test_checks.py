@@ -1,0 +1,176 @@
+"""Every check of every operator refuses what it is there for."""
+
+import pytest
+from tinymlaas.ctypes_host import aligned_bytes
+from tinymlaas.errors import ModuleError
+from tinymlaas.planfmt import CHANNEL, record_layout
+
+from tests.module.test_loader import field, patched, record_offset
+from tests.support.kernels import library
+from tests.support.small_module import small_module
+
+SHAPE, ARENA, CONSTANTS = "shapes do not fit together", "reaches outside the arena", "reaches outside the constants"
+QUANTISATION, OVERLAP, WORK = "out of range", "operands overlap", "too many operations"
+
+WINDOW_FAULTS = [
+    *((name, 0, SHAPE) for name in ("in_h", "in_w", "in_c", "out_h", "out_w", "out_c", "filter_h", "filter_w")),
+    *((name, 0, SHAPE) for name in ("stride_h", "stride_w", "dilation_h", "dilation_w")),
+    *((name, 60000, SHAPE) for name in ("pad_top", "pad_left", "out_h", "out_w")),
+    ("in_h", 60000, ARENA),
+    ("in_w", 60000, ARENA),
+    ("input", 1 << 20, ARENA),
+]
+WEIGHTED_FAULTS = [
+    ("weights", 0, CONSTANTS),
+    ("weights", 0xFFFFFFF0, CONSTANTS),
+    ("channels", 0, CONSTANTS),
+    ("channels", 0xFFFFFFFC, CONSTANTS),
+    ("scratch", 1 << 20, ARENA),
+    ("aux", 16, CONSTANTS),
+    ("aux_bytes", 16, CONSTANTS),
+]
+POOL_FAULTS = [
+    *WINDOW_FAULTS,
+    ("out_c", 5, SHAPE),
+    ("dilation_h", 2, SHAPE),
+    ("dilation_w", 2, SHAPE),
+    ("filter_h", 60000, SHAPE),
+]
+FAULTS = {
+    "CONV_2D": [
+        *WINDOW_FAULTS,
+        *WEIGHTED_FAULTS,
+        ("stride_h", 255, SHAPE),
+        ("stride_w", 255, SHAPE),
+        ("scratch_bytes", 17, SHAPE),
+        ("filter_h", 60000, SHAPE),
+    ],
+    "DEPTHWISE_CONV_2D": [*WINDOW_FAULTS, *WEIGHTED_FAULTS, ("in_c", 4, SHAPE)],
+    "FULLY_CONNECTED": [
+        *WEIGHTED_FAULTS,
+        *((name, 0, SHAPE) for name in ("rows", "in_features", "out_features")),
+        ("rows", 1 << 31, SHAPE),
+        ("in_features", 10000, ARENA),
+        ("out_features", 10000, ARENA),
+        ("rows", 10000, ARENA),
+    ],
+    "AVERAGE_POOL_2D": POOL_FAULTS,
+    "MAX_POOL_2D": POOL_FAULTS,
+    "ADD": [
+        ("count", 0, SHAPE),
+        ("count", 1 << 20, ARENA),
+        ("input", 1 << 20, ARENA),
+        ("input2", 1 << 20, ARENA),
+        *((name, 5, QUANTISATION) for name in ("multiplier1", "multiplier2", "out_multiplier")),
+        *((name, -1, QUANTISATION) for name in ("multiplier1", "multiplier2", "out_multiplier")),
+        *((name, 1, QUANTISATION) for name in ("shift1", "shift2", "out_shift")),
+        *((name, -32, QUANTISATION) for name in ("shift1", "shift2", "out_shift")),
+    ],
+    "SOFTMAX": [
+        ("rows", 0, SHAPE),
+        ("rows", 10000, ARENA),
+        ("depth", 0, SHAPE),
+        ("depth", 4096, SHAPE),
+        ("multiplier", 5, QUANTISATION),
+        ("shift", -1, QUANTISATION),
+        ("shift", 32, QUANTISATION),
+        ("diff_min", 1, QUANTISATION),
+        ("diff_min", -(1 << 31), QUANTISATION),
+        ("shift", 31, QUANTISATION),
+    ],
+    "PAD": [("input", 1 << 20, ARENA)],
+    "COPY": [("count", 1 << 20, ARENA), ("input", 1 << 20, ARENA)],
+}
+
+
+def fault_of(op: str, name: str, value: int) -> str:
+    """The loader's message after one field of the first record of an operator was changed."""
+    with pytest.raises(ModuleError) as caught:
+        library().load(patched(record_layout(op), name, value, record_offset(op)))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("op", "name", "value", "message"), [(op, *fault) for op in FAULTS for fault in FAULTS[op]])
+def test_record_fault(op, name, value, message):
+    text = fault_of(op, name, value)
+    assert op in text
+    assert message in text
+
+
+@pytest.mark.parametrize(
+    "op", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D", "AVERAGE_POOL_2D", "ADD"]
+)
+def test_activation_limits_in_order(op):
+    layout = record_layout(op)
+    names = [f.name for f in layout.fields]
+    data = bytearray(small_module())
+    at = record_offset(op) + layout.offsets()[names.index("act_min")]
+    data[at : at + 2] = bytes([1, 0])
+    with pytest.raises(ModuleError, match=QUANTISATION):
+        library().load(bytes(data))
+
+
+def test_window_may_reach_as_far_as_the_last_row():
+    last = field("CONV_2D", "in_h") + field("CONV_2D", "pad_top")
+    assert SHAPE in fault_of("CONV_2D", "out_h", last + 1)
+
+
+SHRINKING, GROWING = ("FULLY_CONNECTED", "MAX_POOL_2D", "AVERAGE_POOL_2D"), ("CONV_2D", "DEPTHWISE_CONV_2D", "PAD")
+
+
+@pytest.mark.parametrize("op", SHRINKING)
+def test_output_over_input(op):
+    assert OVERLAP in fault_of(op, "output", field(op, "input"))
+
+
+@pytest.mark.parametrize("op", GROWING)
+def test_input_over_output(op):
+    assert OVERLAP in fault_of(op, "input", field(op, "output"))
+
+
+@pytest.mark.parametrize("op", ["ADD", "SOFTMAX", "COPY"])
+def test_partly_in_place(op):
+    assert OVERLAP in fault_of(op, "output", field(op, "input") + 1)
+    library().load(patched(record_layout(op), "output", field(op, "input"), record_offset(op)))
+
+
+@pytest.mark.parametrize("operand", ["input", "output"])
+def test_scratch_over_operand(operand):
+    assert OVERLAP in fault_of("CONV_2D", "scratch", field("CONV_2D", operand))
+
+
+def test_misaligned_weights():
+    assert CONSTANTS in fault_of("CONV_2D", "weights", field("CONV_2D", "weights") + 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("multiplier", 1), ("multiplier", -(1 << 31)), ("shift", -32), ("shift", 31)]
+)
+def test_channel_fault_names_the_channel(name, value):
+    at = field("CONV_2D", "channels") + 2 * CHANNEL.bytes
+    with pytest.raises(ModuleError, match="out of range: channel 2"):
+        library().load(patched(CHANNEL, name, value, at))
+
+
+def test_pad_sizes():
+    """The only arrays of a record: each entry large in turn."""
+    layout, start = record_layout("PAD"), record_offset("PAD")
+    starts = dict(zip((f.name for f in layout.fields), layout.offsets(), strict=True))
+    for name in ("in_shape", "before", "after"):
+        for i in range(4):
+            data = bytearray(small_module())
+            at = start + starts[name] + 2 * i
+            data[at : at + 2] = (60000).to_bytes(2, "little")
+            with pytest.raises(ModuleError, match=f"{ARENA}|{SHAPE}|{OVERLAP}"):
+                library().load(bytes(data))
+
+
+def test_too_much_work():
+    """A window as large as its image needs no large file to ask for endless work."""
+    sizes = dict.fromkeys(("in_h", "in_w", "out_h", "out_w", "filter_h", "filter_w"), 256)
+    sizes |= dict.fromkeys(("stride_h", "stride_w", "dilation_h", "dilation_w"), 1)
+    fields = {"op": 5, "output": 1 << 20, "act_max": 1, "pad_top": 128, "pad_left": 128, **sizes}
+    records = [record_layout("MAX_POOL_2D").pack(fields | {"in_c": n, "out_c": n}).ljust(64, b"\0") for n in (4, 5)]
+    texts = [library().check("MAX_POOL_2D", record, aligned_bytes(16), 1 << 21) for record in records]
+    assert texts[0] == ""
+    assert "needs too many operations: over 17179 million" in texts[1]

@@ -1,0 +1,133 @@
+"""What the loader refuses, and in which words."""
+
+import struct
+
+import numpy as np
+import pytest
+from tinymlaas.compile import compile_model
+from tinymlaas.errors import ModuleError
+from tinymlaas.evaluate import evaluate
+from tinymlaas.planfmt import HEADER, OPERATORS, RECORD_BYTES, TENSOR, record_layout
+from tinymlaas.tflite.importer import read
+from tinymlaas.unpack import unpack
+
+from tests.support.kernels import library
+from tests.support.small_module import small_module, small_tflite
+
+
+def patched(layout, name, value, at=0) -> bytes:
+    """The small module with one field changed; at: byte offset of the struct."""
+    index = [f.name for f in layout.fields].index(name)
+    offset = at + layout.offsets()[index]
+    code = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i"}[layout.fields[index].type]
+    data = bytearray(small_module())
+    struct.pack_into(f"<{code}", data, offset, value)
+    return bytes(data)
+
+
+def record_offset(op: str) -> int:
+    """File offset of the first record of an operator."""
+    module = unpack(small_module())
+    return module.header["records_offset"] + [name for name, _ in module.records].index(op) * RECORD_BYTES
+
+
+def field(op: str, name: str) -> int:
+    """A field of the first record of an operator."""
+    return next(fields[name] for code, fields in unpack(small_module()).records if code == op)
+
+
+HEADER_FAULTS = [
+    ("magic", 0, "not a tinyml module"),
+    ("format_version", 9, "module format 9, this runtime reads 1"),
+    ("min_runtime", 7, "needs tinyml runtime 7, this is 1"),
+    ("target", 2, "made for kernel target 2, this is 5"),
+    ("file_bytes", 1 << 20, "file is cut short"),
+    ("arena_bytes", 0x20000000, "reaches outside the arena: 536870912 > 268435456"),
+    ("arena_bytes", 40, "reaches outside the arena"),
+    ("arena_bytes", 16, "reaches outside the arena"),
+    ("scratch_bytes", 1 << 20, "reaches outside the arena"),
+    ("n_inputs", 0, "tensor"),
+    ("n_outputs", 0, "tensor"),
+    ("n_selftests", 9, "self-test vectors are inconsistent"),
+    ("n_records", 60000, "section reaches outside the file"),
+    ("tensors_offset", 8, "section reaches outside the file"),
+    ("tensors_offset", 106, "section reaches outside the file"),
+    ("records_offset", 0xFFFFFFFC, "section reaches outside the file"),
+    ("constants_offset", 1 << 27, "section reaches outside the file"),
+    ("constants_bytes", 0xFFFFFFFF, "section reaches outside the file"),
+    ("selftests_bytes", 4, "self-test vectors are inconsistent"),
+    ("metadata_bytes", 1 << 30, "section reaches outside the file"),
+    ("signature_offset", 0x7FFFFFFF, "section reaches outside the file"),
+]
+TENSOR_FAULTS = [
+    ("offset", 8, "input or output tensor 0 is inconsistent"),
+    ("offset", 0xFFFFFFF0, "reaches outside the arena"),
+    ("bytes", 51, "input or output tensor 0 is inconsistent"),
+    ("dtype", 7, "input or output tensor 0 is inconsistent"),
+    ("dtype", 0, "input or output tensor 0 is inconsistent"),
+    ("rank", 7, "input or output tensor 0 is inconsistent"),
+    ("zero_point", 128, "input or output tensor 0 is inconsistent"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), HEADER_FAULTS)
+def test_header_faults(name, value, message):
+    with pytest.raises(ModuleError, match=message):
+        library().load(patched(HEADER, name, value))
+
+
+@pytest.mark.parametrize(("name", "value", "message"), TENSOR_FAULTS)
+def test_tensor_faults(name, value, message):
+    with pytest.raises(ModuleError, match=message):
+        library().load(patched(TENSOR, name, value, unpack(small_module()).header["tensors_offset"]))
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+def test_record_faults_name_the_record(op):
+    index = [name for name, _ in unpack(small_module()).records].index(op)
+    with pytest.raises(ModuleError, match=f"record {index} {op} reaches outside the arena"):
+        library().load(patched(record_layout(op), "output", 0xFFFFFFF0, record_offset(op)))
+
+
+def test_unknown_operator():
+    with pytest.raises(ModuleError, match=r"record 0 operator .code 200. is not in this build"):
+        library().load(patched(record_layout("COPY"), "op", 200, unpack(small_module()).header["records_offset"]))
+
+
+@pytest.mark.parametrize("name", ["variant", "flags"])
+def test_unknown_variant(name):
+    with pytest.raises(ModuleError, match=r"kernel variant . is not in this build, highest is 0"):
+        library().load(patched(record_layout("ADD"), name, 3, record_offset("ADD")))
+
+
+def test_a_longer_buffer_is_fine():
+    assert library().load(small_module() + b"\xff" * 100).selftest() == [0, 0]
+
+
+def test_whole_module_equals_evaluation():
+    model = library().load(small_module())
+    graph = read(small_tflite(), "small")
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        image = rng.integers(-128, 128, (1, 5, 5, 2)).astype(np.int8)
+        for got, expected in zip(model.run([image]), evaluate(graph, [image]), strict=True):
+            assert np.array_equal(got, expected)
+
+
+def test_selftest_counts_wrong_bytes():
+    module = bytearray(small_module())
+    header = unpack(small_module()).header
+    module[header["selftests_offset"] + 4] ^= 1  # the first expected byte behind the seed
+    assert library().load(bytes(module)).selftest() == [1, 0]
+
+
+def test_module_for_this_target_loads():
+    assert library().load(compile_model(small_tflite(), "small", "x64").module).selftest() == [0, 0]
+
+
+def test_inputs_must_fit():
+    model = library().load(small_module())
+    with pytest.raises(ModuleError, match="49 input bytes, the model takes 50"):
+        model.run_bytes(bytes(49))
+    with pytest.raises(ModuleError, match="input is float64"):
+        model.run([np.zeros((1, 5, 5, 2))])
