@@ -1,0 +1,3 @@
+# Frozen into the product's firmware.
+include("manifest.py")
+include("../../device/manifest.py")
