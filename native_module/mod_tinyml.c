@@ -6,10 +6,10 @@
 #endif
 #include "py/objarray.h"
 
+#include <string.h>
+
 #include "tml_counter.h"
 #include "tml_exec.h"
-
-#define MEMORYVIEW_RW (0x80) // py/objarray.c: MP_OBJ_ARRAY_TYPECODE_FLAG_RW
 
 typedef struct {
     mp_obj_base_t base;
@@ -24,7 +24,7 @@ static void raise_fault(tml_status_t status, const tml_fault_t *fault) {
     mp_raise_type_arg(&mp_type_ValueError, mp_obj_new_str(message, length));
 }
 
-// Model(buffer): verifies the module in place and allocates its arena.
+// Model(buffer): verifies the module in place and allocates its arena, zeroed so that a run on unset inputs repeats itself.
 static mp_obj_t model_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     mp_arg_check_num(n_args, n_kw, 1, 1, false);
     mp_buffer_info_t buffer;
@@ -39,7 +39,18 @@ static mp_obj_t model_make_new(const mp_obj_type_t *type, size_t n_args, size_t 
     self->source = args[0];
     self->plan = plan;
     self->arena = m_malloc(plan.header->arena_bytes);
+    memset(self->arena, 0, plan.header->arena_bytes);
     return MP_OBJ_FROM_PTR(self);
+}
+
+// A method can be taken from its class and called on any object, and not every build checks that it is of the class.
+// The type is known by its constructor: in a natmod it has no fixed address.
+static model_t *get_model(mp_obj_t self_in) {
+    const mp_obj_type_t *type = mp_obj_get_type(self_in);
+    if (!MP_OBJ_TYPE_HAS_SLOT(type, make_new) || MP_OBJ_TYPE_GET_SLOT(type, make_new) != model_make_new) {
+        mp_raise_TypeError(MP_ERROR_TEXT("not a _tinyml.Model"));
+    }
+    return MP_OBJ_TO_PTR(self_in);
 }
 
 static uint32_t get_index(mp_obj_t arg, uint32_t count) {
@@ -51,7 +62,7 @@ static uint32_t get_index(mp_obj_t arg, uint32_t count) {
 }
 
 static mp_obj_t model_run(mp_obj_t self_in) {
-    model_t *self = MP_OBJ_TO_PTR(self_in);
+    model_t *self = get_model(self_in);
     tml_run(&self->plan, self->arena);
     return mp_const_none;
 }
@@ -59,7 +70,7 @@ static MP_DEFINE_CONST_FUN_OBJ_1(model_run_obj, model_run);
 
 // run_counted(address): ticks of a free-running counter that pass during run() alone.
 static mp_obj_t model_run_counted(mp_obj_t self_in, mp_obj_t address_in) {
-    model_t *self = MP_OBJ_TO_PTR(self_in);
+    model_t *self = get_model(self_in);
     uintptr_t address = (uintptr_t)mp_obj_get_int_truncated(address_in);
     uint32_t start = tml_counter(address);
     tml_run(&self->plan, self->arena);
@@ -69,16 +80,18 @@ static MP_DEFINE_CONST_FUN_OBJ_2(model_run_counted_obj, model_run_counted);
 
 // selftest(index): how many output bytes differ from the expected ones.
 static mp_obj_t model_selftest(mp_obj_t self_in, mp_obj_t index_in) {
-    model_t *self = MP_OBJ_TO_PTR(self_in);
+    model_t *self = get_model(self_in);
     uint32_t index = get_index(index_in, self->plan.header->n_selftests);
     return mp_obj_new_int_from_uint(tml_selftest(&self->plan, self->arena, index));
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(model_selftest_obj, model_selftest);
 
 #if defined(MICROPY_ENABLE_DYNRUNTIME)
-// mp_obj_new_memoryview is not in the table of functions that natmods can reach.
+// mp_obj_new_memoryview is not in the table of functions that natmods can reach. The type is taken from builtins, because
+// a caller's own global named memoryview would be used as one.
 static mp_obj_array_t *new_memoryview(char typecode, size_t count, void *items) {
-    const mp_obj_type_t *type = (const mp_obj_type_t *)MP_OBJ_TO_PTR(mp_load_global(MP_QSTR_memoryview));
+    mp_obj_t builtins = mp_import_name(MP_QSTR_builtins, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
+    const mp_obj_type_t *type = MP_OBJ_TO_PTR(mp_load_attr(builtins, MP_QSTR_memoryview));
     mp_obj_array_t *view = mp_obj_malloc(mp_obj_array_t, type);
     view->typecode = typecode;
     view->free = 0; // of a memoryview: the offset, in items
@@ -111,13 +124,16 @@ static char typecode_of(uint8_t dtype, uint32_t *item_bytes) {
 // tensor(index): writable view of an input, or after those an output. The view keeps the arena alive: its items pointer
 // is the arena's first byte, which is what the garbage collector looks for, and the offset stands beside it.
 static mp_obj_t model_tensor(mp_obj_t self_in, mp_obj_t index_in) {
-    model_t *self = MP_OBJ_TO_PTR(self_in);
+    model_t *self = get_model(self_in);
     const tml_header_t *header = self->plan.header;
     const tml_tensor_t *tensor = &self->plan.tensors[get_index(index_in, header->n_inputs + header->n_outputs)];
     uint32_t item_bytes;
     char typecode = typecode_of(tensor->dtype, &item_bytes);
-    mp_obj_array_t *view = new_memoryview(typecode | MEMORYVIEW_RW, tensor->bytes / item_bytes, self->arena);
+    mp_obj_array_t *view = new_memoryview(typecode | MP_OBJ_ARRAY_TYPECODE_FLAG_RW, tensor->bytes / item_bytes, self->arena);
     view->free = tensor->offset / item_bytes;
+    if (view->free != tensor->offset / item_bytes) { // 24 bits on a 32-bit machine
+        mp_raise_ValueError(MP_ERROR_TEXT("tensor lies beyond the first 16 M items of the arena"));
+    }
     return MP_OBJ_FROM_PTR(view);
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(model_tensor_obj, model_tensor);

@@ -1,9 +1,9 @@
 import struct
 
-import _tinyml
-
 from .quant import dequantize, quantize_into
-from .source import HEADER_BYTES, MAGIC, memory_error, open_source
+from .source import HEADER_BYTES, memory_error, native, not_a_module, open_source
+
+_tinyml = native()
 
 _DTYPES = {1: "int8", 2: "uint8", 3: "int16", 4: "int32", 5: "float32", 6: "bool"}
 _TENSOR_BYTES = 44
@@ -18,33 +18,32 @@ class Model:
     """
 
     def __init__(self, source, verify=True):
-        buffer, self.weights_in_place, name = open_source(source)
-        self._buffer = buffer
-        header = _header(buffer, name)
+        self._buffer, self.weights_in_place, name = open_source(source)
+        self.module_bytes = len(self._buffer)
+        self.arena_bytes, n_inputs, n_outputs, self.n_selftests, offset = _header(self._buffer, name)
         if verify:
-            self._verify(name)
-        self._native = _load(buffer, name, header)
-        n_inputs, n_outputs, self.n_selftests = buffer[24], buffer[25], buffer[26]
-        tensors = [_tensor(buffer, header[0] + i * _TENSOR_BYTES) for i in range(n_inputs + n_outputs)]
-        views = [self._native.tensor(i) for i in range(len(tensors))]
+            _verify(self._buffer, name)
+        self._native = self._load(name)
+        self._metadata = None
+        views = [self._native.tensor(i) for i in range(n_inputs + n_outputs)]
+        tensors = [_tensor(self._buffer, offset + i * _TENSOR_BYTES) for i in range(n_inputs + n_outputs)]
         self.inputs, self.outputs = tuple(views[:n_inputs]), tuple(views[n_inputs:])
         self.input_dtype, self.input_scale, self.input_zero_point, self.input_shape = zip(*tensors[:n_inputs])
         self.output_dtype, self.output_scale, self.output_zero_point, self.output_shape = zip(*tensors[n_inputs:])
-        self.arena_bytes = header[1]
-        self.module_bytes = len(buffer)
-        self.ram = self.arena_bytes + (0 if self.weights_in_place else self.module_bytes)
-        self.run = self._native.run
-        self._metadata = None
 
-    def _verify(self, name):
+    def _load(self, name):
         try:
-            from hashlib import sha256
-        except ImportError:
-            return
-        view = memoryview(self._buffer)
-        end = _u32(self._buffer, 64) or len(view)
-        if sha256(view[HEADER_BYTES:end]).digest() != bytes(view[72:HEADER_BYTES]):
-            raise ValueError("%s: SHA-256 does not match: the file is damaged, upload it again" % name)
+            return _tinyml.Model(self._buffer)
+        except MemoryError:
+            remedy = "" if self.weights_in_place else "; in ROMFS the module would not take %d B beside it" % self.module_bytes
+            raise memory_error(name, "arena needs", self.arena_bytes, remedy)
+        except ValueError as e:
+            raise ValueError("%s: %s" % (name, e))
+
+    @property
+    def ram(self):
+        """Bytes of heap for the arena and, unless they are used in place, for the module's weights."""
+        return self.arena_bytes + (0 if self.weights_in_place else self.module_bytes)
 
     @property
     def metadata(self):
@@ -61,10 +60,15 @@ class Model:
         """Names of the classes; their numbers where the module has no labels."""
         return self.metadata.get("labels") or [str(i) for i in range(len(self.outputs[0]))]
 
+    def run(self):
+        """Inputs to outputs. Allocates nothing."""
+        self._native.run()
+
     def predict(self, inputs):
         """Real numbers in, real numbers out: a list with one (nested) sequence per input; returns one flat list per output."""
         if len(inputs) != len(self.inputs):
-            raise ValueError("model takes %d inputs, got %d" % (len(self.inputs), len(inputs)))
+            how = "predict() takes a list of %d inputs, got %d; for one input write predict([x])"
+            raise ValueError(how % (len(self.inputs), len(inputs)))
         for i, values in enumerate(inputs):
             quantize_into(self.inputs[i], values, self.input_dtype[i], self.input_scale[i], self.input_zero_point[i])
         self.run()
@@ -75,13 +79,16 @@ class Model:
 
     def top(self, k=1, output=0):
         """The k largest values of an output after run(), as (label, real value), largest first; equal ones in order of their number."""
-        raw, labels = self.outputs[output], self.labels
-        best = sorted(range(len(raw)), key=lambda i: (-raw[i], i))[:k]
+        raw, labels, best = self.outputs[output], self.labels, []
+        for _ in range(min(k, len(raw))):  # k passes rather than a sort: no memory for a thousand classes
+            best.append(max((i for i in range(len(raw)) if i not in best), key=lambda i: raw[i]))
         scale, zero_point = self.output_scale[output] or 1, self.output_zero_point[output]
         return [(labels[i] if i < len(labels) else str(i), scale * (raw[i] - zero_point)) for i in best]
 
     def selftest(self):
         """Runs the module's own test vectors; True when every output byte is as the compiler computed it. Overwrites the inputs."""
+        if not self.n_selftests:
+            raise ValueError("the module has no self-test vectors")
         return all(self._native.selftest(i) == 0 for i in range(self.n_selftests))
 
     def reset(self):
@@ -95,36 +102,43 @@ class Model:
         return "<Model %s %s %s -> %d  arena %.1f KB  weights %s>" % sizes
 
 
-def _u32(buffer, offset):
-    return struct.unpack_from("<I", buffer, offset)[0]
-
-
 def _header(buffer, name):
-    # (offset of the tensors, arena bytes); the native loader checks everything else
-    if len(buffer) < HEADER_BYTES or bytes(memoryview(buffer)[:4]) != MAGIC:
-        raise ValueError("%s: not a tinyml module; make one with: tinymlaas convert MODEL.tflite -o MODEL.tml" % name)
-    size, target = struct.unpack_from("<IH", buffer, 8)
+    # What Python needs of the header; the native loader checks everything else.
+    if len(buffer) < HEADER_BYTES:
+        raise not_a_module(name)
+    fields = struct.unpack_from("<4sHHIH2xI4xBBB5xI", buffer, 0)
+    magic, version, _, size, target, arena_bytes, n_inputs, n_outputs, n_selftests, tensors_offset = fields
+    if magic != b"TML\x1a":
+        raise not_a_module(name)
+    if version != _tinyml.FORMAT_VERSION:
+        how = (name, version, _tinyml.FORMAT_VERSION)
+        raise ValueError("%s: module format %d, this tinyml reads %d: convert the model again or update tinyml" % how)
     if size != len(buffer):
         raise ValueError("%s: %d B, its header says %d: cut short or extended, upload it again" % (name, len(buffer), size))
+    _check_target(target, name)
+    return arena_bytes, n_inputs, n_outputs, n_selftests, tensors_offset
+
+
+def _check_target(target, name):
     mine = _tinyml.target()
-    if target != 0 and _TARGETS.index(mine) != target:
+    if target != 0 and target != _TARGETS.index(mine):
         made_for = _TARGETS[target] if target < len(_TARGETS) else target
         how = "tinymlaas convert --target %s" % mine
         raise ValueError("%s: made for kernel target %s, this board runs %s; use: %s" % (name, made_for, mine, how))
-    return _u32(buffer, 32), _u32(buffer, 16)
 
 
-def _load(buffer, name, header):
+def _verify(buffer, name):
     try:
-        return _tinyml.Model(buffer)
-    except MemoryError:
-        raise memory_error(name, "arena", header[1])
-    except ValueError as e:
-        raise ValueError("%s: %s" % (name, e))
+        from hashlib import sha256
+    except ImportError:
+        return
+    view = memoryview(buffer)
+    end = struct.unpack_from("<I", buffer, 64)[0] or len(view)
+    if sha256(view[HEADER_BYTES:end]).digest() != bytes(view[72:HEADER_BYTES]):
+        raise ValueError("%s: SHA-256 does not match: the file is damaged, upload it again" % name)
 
 
 def _tensor(buffer, offset):
-    dtype, rank, _, zero_point = struct.unpack_from("<BBHi", buffer, offset + 8)
-    scale = struct.unpack_from("<f", buffer, offset + 16)[0]
+    dtype, rank, zero_point, scale = struct.unpack_from("<BB2xif", buffer, offset + 8)
     shape = struct.unpack_from("<%dI" % rank, buffer, offset + 20)
     return _DTYPES[dtype], scale, zero_point, shape

@@ -1,11 +1,17 @@
-# Real numbers to quantised ones and back: real = scale * (q - zero_point).
+# Real numbers to quantised ones and back: real = scale * (q - zero_point); scale 0: not quantised.
 
-_LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int32": (-(1 << 31), (1 << 31) - 1)}
+_LIMITS = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-32768, 32767),
+    "int32": (-(1 << 31), (1 << 31) - 1),
+    "bool": (0, 1),
+}
 
 
 def quantize_into(out, values, dtype, scale, zero_point):
     """Writes real numbers (any nesting) into a typed buffer: rounds half away from zero, saturates."""
-    n = _fill(out, 0, values, None if dtype == "float32" else (1 / scale, zero_point) + _LIMITS[dtype])
+    n = _fill(out, 0, values, None if dtype == "float32" else (scale or 1, zero_point) + _LIMITS[dtype])
     if n != len(out):
         raise ValueError("input has %d values, model takes %d" % (n, len(out)))
 
@@ -18,8 +24,10 @@ def dequantize(raw, dtype, scale, zero_point):
 
 
 def _fill(out, n, values, how):
+    if isinstance(values, str):
+        raise TypeError("input holds text, numbers are needed: %r" % values)
     for x in values:
-        if hasattr(x, "__iter__"):
+        if not isinstance(x, (int, float, bool)):
             n = _fill(out, n, x, how)
             continue
         if n < len(out):
@@ -29,11 +37,14 @@ def _fill(out, n, values, how):
 
 
 def _quantize(x, how):
-    inverse, zero_point, low, high = how
-    x = x * inverse
+    scale, zero_point, low, high = how
+    x = x / scale
     if x != x:
-        raise ValueError("input is not a number")
-    if x > 1e9 or x < -1e9:
-        return high if x > 0 else low
-    q = int(x + 0.5 if x >= 0 else x - 0.5) + zero_point
-    return low if q < low else high if q > high else q
+        raise ValueError("input is not a number (nan)")
+    if x >= high - zero_point:
+        return high
+    if x <= low - zero_point:
+        return low
+    q = int(x)
+    rest = x - q  # exact, where x + 0.5 would round 0.49999997 up
+    return q + zero_point + (1 if rest >= 0.5 else -1 if rest <= -0.5 else 0)

@@ -3,33 +3,53 @@
 import gc
 
 HEADER_BYTES = 104
-MAGIC = b"TML\x1a"
+_ALIGN = 16  # of a module in memory
+
+
+def native():
+    """The C module: in the firmware, or a file for this processor."""
+    try:
+        import _tinyml
+
+        return _tinyml
+    except ImportError as e:
+        raise ImportError("%s: this firmware has no _tinyml; install the native module with: tinymlaas deploy" % e)
+    except ValueError as e:
+        raise ImportError("_tinyml.mpy is for another processor or MicroPython (%s); install it with: tinymlaas deploy" % e)
 
 
 def open_source(source):
     """Returns (buffer, in_place, name). In place: the weights are used where they lie, outside the heap."""
     if isinstance(source, str):
         return _open_file(source)
-    if _misaligned(source):
-        return _copy(source), False, "module"
+    if _misalignment(source):
+        return _copy(source, "module"), False, "module"
     return source, not _in_heap(source), "module"
 
 
 def _open_file(path):
-    with open(path, "rb") as f:
+    try:
+        f = open(path, "rb")
+    except OSError as e:
+        raise OSError(e.errno, path)
+    with f:
         try:
             view = memoryview(f)  # ROMFS: the file's bytes in mapped flash
         except TypeError:
             return _read(f, path), False, path
-    if _misaligned(view):
-        return _copy(view), False, path
+    if _misalignment(view):
+        return _copy(view, path), False, path
     return view, True, path
 
 
 def _read(f, path):
+    # Nothing is allocated for a file that is no module.
+    head = f.read(HEADER_BYTES)
+    if head[:4] != b"TML\x1a":
+        raise not_a_module(path)
     size = f.seek(0, 2)
     f.seek(0)
-    buffer = allocate(size, path, "module")
+    buffer = _allocate(size, path, "module needs", "; put it in ROMFS, where it runs in place, or use a smaller model")
     view = memoryview(buffer)
     done = 0
     while done < size:
@@ -40,27 +60,33 @@ def _read(f, path):
     return buffer
 
 
-def _copy(view):
-    buffer = allocate(len(view), "module", "aligned copy")
+def _copy(view, name):
+    what = "lies misaligned, %d B past a multiple of %d, and a copy needs" % (_misalignment(view), _ALIGN)
+    buffer = _allocate(len(view), name, what, "; put it there with: tinymlaas deploy, which aligns it")
     buffer[:] = view
     return buffer
 
 
-def allocate(size, name, what):
-    """A bytearray, or a MemoryError that says what is missing."""
+def _allocate(size, name, what, remedy):
     gc.collect()
     try:
         return bytearray(size)
     except MemoryError:
-        raise memory_error(name, what, size)
+        pass
+    raise memory_error(name, what, size, remedy)
 
 
-def memory_error(name, what, size):
-    return MemoryError("%s: %s needs %d B, largest free block %d B" % (name, what, size, largest_free()))
+def not_a_module(name):
+    return ValueError("%s: not a tinyml module; make one with: tinymlaas convert MODEL.tflite -o MODEL.tml" % name)
 
 
-def largest_free():
-    """Size of the largest block that can be allocated now, by trial, to 64 B."""
+def memory_error(name, what, size, remedy=""):
+    """A MemoryError that says what is missing."""
+    return MemoryError("%s: %s %d B, largest free block %d B%s" % (name, what, size, _largest_free(), remedy))
+
+
+def _largest_free():
+    # By trial, to 64 B.
     gc.collect()
     low, high = 0, gc.mem_free()
     while high - low > 64:
@@ -82,9 +108,9 @@ def _address(buffer):
     return addressof(buffer)
 
 
-def _misaligned(buffer):
-    address = _address(buffer)
-    return address is not None and address % 16 != 0
+def _misalignment(buffer):
+    # Unknown without uctypes: then the native loader refuses.
+    return (_address(buffer) or 0) % _ALIGN
 
 
 def _in_heap(buffer):
@@ -92,4 +118,4 @@ def _in_heap(buffer):
     address = _address(buffer)
     if address is None:
         return True
-    return abs(address - _address(bytearray(16))) <= gc.mem_free() + gc.mem_alloc()
+    return abs(address - _address(bytearray(_ALIGN))) <= gc.mem_free() + gc.mem_alloc()
