@@ -45,7 +45,7 @@ def load() -> Digits:
 def rank_in_class(labels: Labels) -> Labels:
     """For each picture, how many of the same class come before it."""
     same = labels[:, np.newaxis] == labels
-    return np.tril(same, k=-1).sum(axis=1).astype(np.int64)
+    return np.asarray(np.tril(same, k=-1).sum(axis=1), np.int64)
 
 
 def split(digits: Digits) -> tuple[Digits, Digits]:
@@ -62,4 +62,4 @@ def samples(held_out: Digits) -> Digits:
 def quantise(images: Images, scale: float, zero_point: int) -> NDArray[np.int8]:
     """Round to the nearest step and saturate: the same int8 that the device's `quant` makes."""
     steps = np.rint(images / scale) + zero_point
-    return np.clip(steps, -128, 127).astype(np.int8)
+    return np.asarray(np.clip(steps, -128, 127), np.int8)
