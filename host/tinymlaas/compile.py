@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from . import __version__
 from .errors import PlanError
 from .evaluate import evaluate
-from .graph import Array, Graph
+from .graph import Array, Graph, Op
 from .memory import assign, live_bytes
 from .ops import OPS
 from .pack import SelfTest, pack, selftest_inputs, selftest_of
@@ -19,6 +19,7 @@ from .passes.pipeline import run_passes
 from .plan import Plan, Step
 from .schedule import lifetimes
 from .tflite.importer import read
+from .variants import choose
 from .verify import verify_plan
 
 SELFTEST_SEEDS = (1, 2)
@@ -48,13 +49,19 @@ def compile_model(data: bytes, name: str, target: str = "any", metadata: dict[st
 
 def plan_graph(graph: Graph, target: str, metadata: dict[str, Any]) -> Plan:
     """Lower, find lifetimes, assign memory, and have it checked by the independent verifier."""
-    steps = tuple(OPS[op.code].lower(graph, op, target) for op in graph.ops)
+    steps = tuple(_lower(graph, op, target) for op in graph.ops)
     spans = lifetimes(steps, graph.tensors, graph.inputs, graph.outputs)
     placed, arena_bytes = assign(spans)
     bound = live_bytes(spans, scratch=False)
     plan = Plan(graph.name, target, graph.tensors, graph.inputs, graph.outputs, steps, placed, arena_bytes, bound, metadata)
     verify_plan(plan)
     return plan
+
+
+def _lower(graph: Graph, op: Op, target: str) -> Step:
+    step = OPS[op.code].lower(graph, op, target)
+    outputs = graph.tensor(step.operands["output"]).size
+    return choose(graph, op, replace(step, outputs=outputs), target)
 
 
 def macs(steps: tuple[Step, ...]) -> int:

@@ -24,6 +24,9 @@ class Step:
     constants: dict[str, bytes] = field(default_factory=dict)
     scratch_bytes: int = 0
     macs: int = 0
+    outputs: int = 0  # elements written
+    variant: str = "plain"  # key of planfmt.VARIANTS
+    cost: float = 0.0  # predicted cycles (instructions on QEMU targets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ MAX_MODULE_BYTES = 1 << 28  # keeps every 32-bit sum of an offset and a size far
 # Kernel targets: who may run a module. `any` modules use the plain layouts and run everywhere.
 TARGETS = {"any": 0, "m0plus": 1, "m3": 2, "m4": 3, "rv32": 4, "x64": 5}
 
+# Kernel variants: which constant layout a record uses. A build has some of them for some operators; every build has `plain`.
+VARIANTS = {"plain": 0, "swar": 1, "dsp": 2, "tile": 3}
+
 DTYPES = {"int8": 1, "uint8": 2, "int16": 3, "int32": 4, "float32": 5, "bool": 6}
 DTYPE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "int32": 4, "float32": 4, "bool": 1}
 
@@ -305,6 +308,8 @@ def _c_constants() -> list[str]:
         out.append(f"#define TML_{name} ({globals()[name]})")
     out += [f"#define TML_TARGET_{k.upper()} ({v})" for k, v in TARGETS.items()]
     out.append(f"#define TML_N_TARGETS ({len(TARGETS)})")
+    out += [f"#define TML_VARIANT_{k.upper()} ({v})" for k, v in VARIANTS.items()]
+    out.append(f"#define TML_N_VARIANTS ({len(VARIANTS)})")
     out += [f"#define TML_DTYPE_{k.upper()} ({v})" for k, v in DTYPES.items()]
     out += [f"#define TML_OP_{k} ({v[0]})" for k, v in OPERATORS.items()]
     out.append(f"#define TML_N_OPS ({max(v[0] for v in OPERATORS.values()) + 1})")
