@@ -5,11 +5,16 @@
 
 #include "tml_format.h"
 
-// A patch of the input, unless the filter is 1 x 1: filter_h * filter_w * in_c bytes. More than 2^32 needs weights of that size,
-// which the check refuses before.
+// CONV_2D gathers the input under a window as a patch, unless the filter is 1 x 1: then the input itself is the patch.
+// The check has bounded the product.
 static inline uint32_t tml_scratch_conv_2d(const tml_conv_t *conv) {
     uint32_t taps = (uint32_t)conv->filter_h * conv->filter_w;
     return taps == 1 ? 0 : taps * conv->in_c;
+}
+
+// DEPTHWISE_CONV_2D: a 32-bit accumulator per output channel, then two rows of output channels.
+static inline uint32_t tml_scratch_depthwise_conv_2d(const tml_conv_t *conv) {
+    return 6 * (uint32_t)conv->out_c;
 }
 
 // All other operators: none.

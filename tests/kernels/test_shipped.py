@@ -56,8 +56,8 @@ def weighted_case(op, fields, sizes, channels, seed, gaps, kinds, extreme):
     """A case of an operator with weights; sizes: bytes of input, weights, output and scratch."""
     rng = np.random.default_rng(seed)
     in_bytes, weight_bytes, out_bytes, scratch_bytes = sizes
-    parts = [random_bytes(rng, in_bytes, kinds[0]), bytes(out_bytes), random_bytes(rng, scratch_bytes, "random")]
-    data, (source, target, scratch) = arena_of(rng, parts, gaps)
+    parts = [random_bytes(rng, scratch_bytes, "random"), random_bytes(rng, in_bytes, kinds[0]), bytes(out_bytes)]
+    data, (scratch, source, target) = arena_of(rng, parts, [4 * gaps[0], *gaps[1:]])
     weights = random_bytes(rng, weight_bytes, kinds[1])
     weights += bytes(-len(weights) % 4)
     constants = weights + channel_stream(rng, channels, extreme=extreme)
@@ -73,7 +73,7 @@ def conv_cases(draw, op):
     out_c = in_c * draw(st.integers(1, 4)) if op == "DEPTHWISE_CONV_2D" else draw(st.integers(1, 10))
     taps = y.filter * x.filter
     weight_bytes = taps * out_c * (1 if op == "DEPTHWISE_CONV_2D" else in_c)
-    scratch = taps * in_c if op == "CONV_2D" and taps > 1 else 0
+    scratch = 6 * out_c if op == "DEPTHWISE_CONV_2D" else taps * in_c if taps > 1 else 0
     sizes = (y.size * x.size * in_c, weight_bytes, y.out * x.out * out_c, scratch)
     fields = window_fields(y, x, in_c, out_c) | draw(ranges())
     return weighted_case(

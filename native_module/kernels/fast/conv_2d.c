@@ -21,7 +21,7 @@ static void gather_row(const tml_conv_t *c, const int8_t *row, int32_t x, int8_t
 static void gather(const tml_conv_t *c, const int8_t *input, int32_t y, int32_t x, int8_t *patch) {
     const uint32_t row_bytes = (uint32_t)c->filter_w * c->in_c;
     const bool whole = c->dilation_w == 1 && x >= 0 && x + c->filter_w <= c->in_w;
-    for (uint32_t fy = 0; fy < c->filter_h; fy++, y += c->dilation_h) {
+    for (uint32_t fy = 0; fy < c->filter_h; fy++, y += c->dilation_h, patch += row_bytes) {
         if (y < 0 || y >= c->in_h) {
             memset(patch, c->in_zero_point, row_bytes);
         } else if (whole) {
@@ -29,7 +29,6 @@ static void gather(const tml_conv_t *c, const int8_t *input, int32_t y, int32_t 
         } else {
             gather_row(c, input + (uint32_t)y * c->in_w * c->in_c, x, patch);
         }
-        patch += row_bytes;
     }
 }
 

@@ -1,88 +1,94 @@
-// DEPTHWISE_CONV_2D: windows that lie wholly inside the input are summed without looking at bounds. Operands as in
-// kernels/ref/depthwise_conv_2d.c; input and output must not overlap.
+// DEPTHWISE_CONV_2D: taps outside, channels inside. Each pass adds two taps of all channels to 32-bit accumulators in scratch, so
+// that what a tap reads, image or padding, is decided once per tap. Operands as in kernels/ref/depthwise_conv_2d.c; input, output
+// and scratch must not overlap, and the scratch is 4-byte aligned.
+#include <string.h>
+
 #include "kernels/fast/rows.h"
+#include "kernels/mk/c.h"
 #include "tml_kernels.h"
 
-// One output pixel's window.
+// The operator being run, and where the scratch lies: accumulators [out_c], then two rows [out_c] for taps that need one.
 typedef struct {
-    uint32_t first; // offset of the input under the first tap, channel 0; mod 2^32, as it may lie before the input
-    uint32_t row_stride, column_stride; // of the input, from tap to tap
-    uint32_t y_begin, y_end, x_begin, x_end; // the taps inside the input
-    bool inside; // all of them
-} window_t;
+    const tml_conv_t *conv;
+    const int8_t *input;
+    const int8_t *weights;
+    uint32_t *acc;
+    int8_t *rows;
+} run_t;
 
-// Taps [begin, end) of `filter` lie inside [0, size) when the first lies at `start`.
-static void clip(int32_t start, uint32_t filter, uint32_t dilation, uint32_t size, uint32_t *begin, uint32_t *end) {
-    uint32_t tap = 0;
-    for (; tap < filter && start + (int32_t)(tap * dilation) < 0; tap++) {
+// Repeats every channel `multiplier` times.
+static void expand(const int8_t *x, uint32_t in_c, uint32_t multiplier, int8_t *row) {
+    for (const int8_t *end = x + in_c; x < end; x++, row += multiplier) {
+        memset(row, *x, multiplier);
     }
-    *begin = tap;
-    for (; tap < filter && start + (int32_t)(tap * dilation) < (int32_t)size; tap++) {
-    }
-    *end = tap;
 }
 
-static window_t window_at(const tml_conv_t *c, uint32_t out_y, uint32_t out_x) {
-    int32_t y = (int32_t)(out_y * c->stride_h) - c->pad_top, x = (int32_t)(out_x * c->stride_w) - c->pad_left;
-    window_t w;
-    clip(y, c->filter_h, c->dilation_h, c->in_h, &w.y_begin, &w.y_end);
-    clip(x, c->filter_w, c->dilation_w, c->in_w, &w.x_begin, &w.x_end);
-    w.inside = w.y_end - w.y_begin == c->filter_h && w.x_end - w.x_begin == c->filter_w;
-    w.column_stride = (uint32_t)c->dilation_w * c->in_c;
-    w.row_stride = (uint32_t)c->dilation_h * c->in_w * c->in_c;
-    w.first = ((uint32_t)y * c->in_w + (uint32_t)x) * c->in_c;
-    return w;
+// The values [out_c] that output channels see at row y and column x: the image itself, or the given row filled with them.
+static const int8_t *tap(const run_t *run, int32_t y, int32_t x, int8_t *row) {
+    const tml_conv_t *c = run->conv;
+    if (y < 0 || y >= c->in_h || x < 0 || x >= c->in_w) {
+        memset(row, c->in_zero_point, c->out_c);
+        return row;
+    }
+    const int8_t *pixel = run->input + ((uint32_t)y * c->in_w + (uint32_t)x) * c->in_c;
+    if (c->in_c == c->out_c) {
+        return pixel;
+    }
+    expand(pixel, c->in_c, c->out_c / c->in_c, row);
+    return row;
 }
 
-// Sum of a window inside the input, from its first tap in both operands.
-static uint32_t sum_inside(const tml_conv_t *c, const window_t *w, const int8_t *x, const int8_t *weights, uint32_t sum) {
-    for (uint32_t fy = 0; fy < c->filter_h; fy++, x += w->row_stride) {
-        const int8_t *tap = x;
-        for (uint32_t fx = 0; fx < c->filter_w; fx++) {
-            sum += (uint32_t)(*tap * *weights);
-            tap += w->column_stride;
-            weights += c->out_c;
+// Adds all taps of the window whose first tap lies over row y and column x.
+static void add_window(const run_t *run, int32_t y, int32_t x) {
+    const tml_conv_t *c = run->conv;
+    const int8_t *w = run->weights, *pending = NULL;
+    for (uint32_t fy = 0; fy < c->filter_h; fy++, y += c->dilation_h) {
+        for (uint32_t fx = 0; fx < c->filter_w; fx++, w += c->out_c) {
+            int8_t *row = pending != NULL ? run->rows + c->out_c : run->rows;
+            const int8_t *values = tap(run, y, x + (int32_t)(fx * c->dilation_w), row);
+            if (pending == NULL) {
+                pending = values;
+            } else {
+                tml_add_products_2(run->acc, pending, w - c->out_c, values, w, c->out_c);
+                pending = NULL;
+            }
         }
     }
-    return sum;
-}
-
-// The same for a window that sticks out: taps outside read as the zero point.
-static uint32_t sum_edge(const tml_conv_t *c, const window_t *w, const int8_t *channel, const int8_t *weights, uint32_t sum) {
-    for (uint32_t fy = 0; fy < c->filter_h; fy++) {
-        bool row_inside = fy >= w->y_begin && fy < w->y_end;
-        uint32_t offset = w->first + fy * w->row_stride;
-        for (uint32_t fx = 0; fx < c->filter_w; fx++, offset += w->column_stride, weights += c->out_c) {
-            bool tap_inside = row_inside && fx >= w->x_begin && fx < w->x_end;
-            int32_t value = tap_inside ? channel[offset] : c->in_zero_point;
-            sum += (uint32_t)(value * *weights);
-        }
+    if (pending != NULL) {
+        tml_add_products(run->acc, pending, w - c->out_c, c->out_c);
     }
-    return sum;
 }
 
-static void pixel(const tml_conv_t *c, const window_t *w, const int8_t *input, const int8_t *weights, const tml_channel_t *channel, int8_t *output) {
-    const tml_range_t range = TML_RANGE_OF(c);
-    const uint32_t multiplier = c->out_c / c->in_c;
-    for (uint32_t ic = 0; ic < c->in_c; ic++) {
-        for (uint32_t i = 0; i < multiplier; i++, weights++, channel++) {
-            uint32_t sum = (uint32_t)channel->bias;
-            sum = w->inside ? sum_inside(c, w, input + w->first + ic, weights, sum) : sum_edge(c, w, input + ic, weights, sum);
-            *output++ = tml_requantise((int32_t)sum, channel, range.zero_point, range.low, range.high);
-        }
+static void start(uint32_t *acc, const tml_channel_t *channel, uint32_t n) {
+    for (const uint32_t *end = acc + n; acc < end; acc++, channel++) {
+        *acc = (uint32_t)channel->bias;
+    }
+}
+
+static void finish(const uint32_t *acc, const tml_channel_t *channel, const tml_range_t *range, uint32_t n, int8_t *output) {
+    for (const uint32_t *end = acc + n; acc < end; acc++, channel++) {
+        *output++ = tml_requantise((int32_t)*acc, channel, range->zero_point, range->low, range->high);
     }
 }
 
 void tml_fast_depthwise_conv_2d(const tml_context_t *context, const tml_record_t *record) {
     const tml_conv_t *c = &record->conv;
-    const int8_t *input = (const int8_t *)(context->arena + c->input);
-    const int8_t *weights = (const int8_t *)(context->module + c->weights);
+    const tml_range_t range = TML_RANGE_OF(c);
     const tml_channel_t *channels = (const tml_channel_t *)(const void *)(context->module + c->channels);
+    uint32_t *acc = (uint32_t *)(void *)(context->arena + c->scratch);
+    const run_t run = {
+        .conv = c,
+        .input = (const int8_t *)(context->arena + c->input),
+        .weights = (const int8_t *)(context->module + c->weights),
+        .acc = acc,
+        .rows = (int8_t *)(acc + c->out_c),
+    };
     int8_t *output = (int8_t *)(context->arena + c->output);
     for (uint32_t y = 0; y < c->out_h; y++) {
         for (uint32_t x = 0; x < c->out_w; x++, output += c->out_c) {
-            window_t window = window_at(c, y, x);
-            pixel(c, &window, input, weights, channels, output);
+            start(acc, channels, c->out_c);
+            add_window(&run, (int32_t)(y * c->stride_h) - c->pad_top, (int32_t)(x * c->stride_w) - c->pad_left);
+            finish(acc, channels, &range, c->out_c, output);
         }
     }
 }

@@ -29,4 +29,18 @@ static inline void tml_dot_4(const int8_t *x, const int8_t *w, uint32_t n, uint3
     sum[3] = s3;
 }
 
+// acc[i] += x[i] * w[i] for n bytes.
+static inline void tml_add_products(uint32_t *acc, const int8_t *x, const int8_t *w, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        acc[i] += (uint32_t)(x[i] * w[i]);
+    }
+}
+
+// acc[i] += x0[i] * w0[i] + x1[i] * w1[i]: two at a time halve the traffic of the accumulators.
+static inline void tml_add_products_2(uint32_t *acc, const int8_t *x0, const int8_t *w0, const int8_t *x1, const int8_t *w1, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        acc[i] += (uint32_t)(x0[i] * w0[i] + x1[i] * w1[i]);
+    }
+}
+
 #endif // TML_MK_C_H
