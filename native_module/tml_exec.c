@@ -1,9 +1,16 @@
 #include "tml_exec.h"
 
+static tml_kernel_t kernel_of(const tml_target_t *target, const tml_head_t *head) {
+    if (head->variant == TML_VARIANT_PLAIN) {
+        return target->kernel[head->op];
+    }
+    return tml_find_variant(target, head)->kernel;
+}
+
 void tml_run_record(const tml_plan_t *plan, uint8_t *arena, uint32_t index) {
     const tml_context_t context = {arena, plan->module};
     const tml_record_t *record = &plan->records[index];
-    plan->target->kernel[record->head.op](&context, record);
+    kernel_of(plan->target, &record->head)(&context, record);
 }
 
 void tml_run(const tml_plan_t *plan, uint8_t *arena) {

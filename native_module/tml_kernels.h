@@ -33,13 +33,22 @@ typedef struct {
 
 typedef tml_status_t (*tml_check_t)(tml_bounds_t *bounds, const tml_record_t *record);
 
+// A kernel for another constant layout than the plain one.
+typedef struct {
+    uint8_t op; // TML_OP_*
+    uint8_t variant; // TML_VARIANT_*
+    tml_kernel_t kernel; // NULL: not in this build
+    tml_check_t check;
+} tml_variant_t;
+
 // A build has exactly one target table, `tml_target`, defined in targets/<target>.c.
 typedef struct {
     const char *name;
     uint16_t id; // TML_TARGET_*; modules for it or for TML_TARGET_ANY are accepted
-    uint16_t max_variant; // of any operator
-    tml_kernel_t kernel[TML_N_OPS]; // by operator code; NULL: not in this build
+    uint16_t n_variants;
+    tml_kernel_t kernel[TML_N_OPS]; // plain ones by operator code; NULL: not in this build
     tml_check_t check[TML_N_OPS];
+    const tml_variant_t *variants; // all others
 } tml_target_t;
 
 extern const tml_target_t tml_target;

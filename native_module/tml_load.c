@@ -135,16 +135,30 @@ static tml_status_t check_tensors(const tml_plan_t *plan, tml_fault_t *fault) {
     return TML_OK;
 }
 
+const tml_variant_t *tml_find_variant(const tml_target_t *target, const tml_head_t *head) {
+    const tml_variant_t *variant = target->variants;
+    for (unsigned n = target->n_variants; n > 0; n--, variant++) {
+        if (variant->op == head->op && variant->variant == head->variant && variant->kernel != NULL) {
+            return variant;
+        }
+    }
+    return NULL;
+}
+
 static tml_status_t check_record(const tml_target_t *target, tml_bounds_t *bounds, const tml_record_t *record) {
-    uint8_t op = record->head.op;
-    bounds->fault->op = op;
-    if (op >= TML_N_OPS || target->kernel[op] == NULL) {
-        return fail(bounds->fault, TML_OPERATOR, op, TML_N_OPS - 1);
+    const tml_head_t *head = &record->head;
+    bounds->fault->op = head->op;
+    if (head->op >= TML_N_OPS || target->kernel[head->op] == NULL) {
+        return fail(bounds->fault, TML_OPERATOR, head->op, 0);
     }
-    if (record->head.variant > target->max_variant || record->head.flags != 0) {
-        return fail(bounds->fault, TML_VARIANT, record->head.variant, target->max_variant);
+    if (head->flags != 0) {
+        return fail(bounds->fault, TML_VARIANT, head->variant, 0);
     }
-    return target->check[op](bounds, record);
+    if (head->variant == TML_VARIANT_PLAIN) {
+        return target->check[head->op](bounds, record);
+    }
+    const tml_variant_t *variant = tml_find_variant(target, head);
+    return variant != NULL ? variant->check(bounds, record) : fail(bounds->fault, TML_VARIANT, head->variant, 0);
 }
 
 static tml_status_t check_records(const tml_plan_t *plan, tml_fault_t *fault) {

@@ -16,4 +16,7 @@ typedef struct {
 // Checks everything once. On failure the plan is unusable and fault holds the numbers.
 tml_status_t tml_load(tml_plan_t *plan, const uint8_t *module, size_t size, const tml_target_t *target, tml_fault_t *fault);
 
+// The variant that a record asks for, or NULL when this build has none; for variants other than TML_VARIANT_PLAIN.
+const tml_variant_t *tml_find_variant(const tml_target_t *target, const tml_head_t *head);
+
 #endif // TML_LOAD_H

@@ -17,7 +17,7 @@
     X(SECTION, "section reaches outside the file: # > #") \
     X(TENSOR, "input or output tensor # is inconsistent") \
     X(OPERATOR, "(code #) is not in this build") \
-    X(VARIANT, "kernel variant # is not in this build, highest is #") \
+    X(VARIANT, "kernel variant # is not in this build") \
     X(ARENA, "reaches outside the arena: # > #") \
     X(CONSTANTS, "reaches outside the constants: # > #") \
     X(SHAPE, "shapes do not fit together: #, expected #") \

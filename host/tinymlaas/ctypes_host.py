@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ModuleError
-from .planfmt import ALIGN, DTYPES, HEADER, OPERATORS, TENSOR
+from .planfmt import ALIGN, DTYPES, HEADER, OPERATORS, TENSOR, VARIANTS
 
 Bytes = npt.NDArray[np.uint8]
 Table = Literal["ref", "shipped"]
@@ -57,9 +57,19 @@ class _Target(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_char_p),
         ("id", ctypes.c_uint16),
-        ("max_variant", ctypes.c_uint16),
+        ("n_variants", ctypes.c_uint16),
         ("kernel", ctypes.c_void_p * _N_OPS),
         ("check", ctypes.c_void_p * _N_OPS),
+        ("variants", ctypes.c_void_p),
+    )
+
+
+class _Variant(ctypes.Structure):
+    _fields_ = (
+        ("op", ctypes.c_uint8),
+        ("variant", ctypes.c_uint8),
+        ("kernel", ctypes.c_void_p),
+        ("check", ctypes.c_void_p),
     )
 
 
@@ -78,6 +88,7 @@ class NativeLibrary:
         self._lib = ctypes.CDLL(str(path))
         self._lib.tml_message.restype = ctypes.c_size_t
         self._lib.tml_selftest.restype = ctypes.c_uint32
+        self._lib.tml_find_variant.restype = ctypes.POINTER(_Variant)
         self._target = _Target.in_dll(self._lib, "tml_target")
         self.target = str(self._target.name.decode())
 
@@ -101,18 +112,25 @@ class NativeLibrary:
         """Message of the load-time check of one record, all of ``module`` being constants; empty when it passes."""
         fault = _Fault(record=0, op=OPERATORS[op][0])
         bounds = _Bounds(module.ctypes.data, arena_bytes, 0, len(module), 0, ctypes.pointer(fault))
-        address = self._target.check[OPERATORS[op][0]]
-        status = _CHECK(address)(ctypes.byref(bounds), _as_pointer(record))
+        status = self._entry(op, record)[1](ctypes.byref(bounds), _as_pointer(record))
         return self._message(status, fault) if status != 0 else ""
 
     def run_kernel(self, table: Table, op: str, record: bytes, module: Bytes, arena: Bytes) -> None:
-        """Run one kernel on a record that passed its check: the plain one of kernels/ref, or the one that ships."""
-        if table == "ref":
-            kernel = ctypes.cast(self._lib[f"tml_ref_{op.lower()}"], _KERNEL)
-        else:
-            kernel = _KERNEL(self._target.kernel[OPERATORS[op][0]])
+        """Run one kernel on a record that passed its check: that of kernels/ref (plain layout only), or the one that ships."""
+        reference = f"tml_ref_{op.lower()}"
+        kernel = ctypes.cast(self._lib[reference], _KERNEL) if table == "ref" else self._entry(op, record)[0]
         context = _Context(arena.ctypes.data, module.ctypes.data)
         kernel(ctypes.byref(context), _as_pointer(record))
+
+    def _entry(self, op: str, record: bytes) -> tuple[Any, Any]:
+        """Kernel and check that ship for a record's operator and variant."""
+        code = OPERATORS[op][0]
+        if record[1] == VARIANTS["plain"]:
+            return _KERNEL(self._target.kernel[code]), _CHECK(self._target.check[code])
+        found = self._lib.tml_find_variant(ctypes.byref(self._target), _as_pointer(record))
+        if not found:
+            raise ModuleError(f"{op} variant {record[1]} is not in the {self.target} build")
+        return _KERNEL(found.contents.kernel), _CHECK(found.contents.check)
 
     def _message(self, status: int, fault: _Fault) -> str:
         text = ctypes.create_string_buffer(_MESSAGE_BYTES)

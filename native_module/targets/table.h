@@ -1,11 +1,11 @@
-// The table of a build, `tml_target`. A target file sets TML_TARGET_NAME and TML_TARGET_ID, overrides the kernels it has better
-// ones for (#define TML_KERNEL_conv_2d tml_m4_conv_2d), and includes this.
+// The table of a build, `tml_target`. A target file sets TML_TARGET_NAME and TML_TARGET_ID and includes this. Before that it may
+// override plain kernels: #define TML_KERNEL_conv_2d tml_m4_conv_2d
+// and list kernels for other constant layouts: #define TML_TARGET_VARIANTS(X) X(CONV_2D, conv_2d, SWAR, swar)
+// which stands for the kernel tml_swar_conv_2d with the check tml_check_swar_conv_2d.
 #ifndef TML_TARGETS_TABLE_H
 #define TML_TARGETS_TABLE_H
 
 #include "tml_kernels.h"
-
-#define TML_MAX_VARIANT (0)
 
 // What ships unless a target overrides it: kernels/fast where there is one, else the plain kernel.
 #ifndef TML_KERNEL_conv_2d
@@ -45,10 +45,30 @@
 #define TML_PROBE(flag) TML_PASTE(TML_LEFT_OUT_, flag)
 #define TML_ENTRY(flag, f) TML_PICK(TML_PROBE(flag), f)
 
+#ifdef TML_TARGET_VARIANTS
+#define X(NAME, name, VARIANT, variant) \
+    void tml_##variant##_##name(const tml_context_t *context, const tml_record_t *record); \
+    tml_status_t tml_check_##variant##_##name(tml_bounds_t *bounds, const tml_record_t *record);
+TML_TARGET_VARIANTS(X)
+#undef X
+
+static const tml_variant_t tml_variants[] = {
+    #define X(NAME, name, VARIANT, variant) { \
+        TML_OP_##NAME, TML_VARIANT_##VARIANT, \
+        TML_ENTRY(TML_NO_##NAME, tml_##variant##_##name), TML_ENTRY(TML_NO_##NAME, tml_check_##variant##_##name) \
+    },
+    TML_TARGET_VARIANTS(X)
+    #undef X
+};
+#endif
+
 const tml_target_t tml_target = {
     .name = TML_TARGET_NAME,
     .id = TML_TARGET_ID,
-    .max_variant = TML_MAX_VARIANT,
+    #ifdef TML_TARGET_VARIANTS
+    .n_variants = sizeof(tml_variants) / sizeof(tml_variants[0]),
+    .variants = tml_variants,
+    #endif
     .kernel = {
         #define X(NAME, name) [TML_OP_##NAME] = TML_ENTRY(TML_NO_##NAME, TML_KERNEL_##name),
         TML_OPERATORS(X)

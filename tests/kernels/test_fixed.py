@@ -6,6 +6,7 @@ import subprocess
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tinymlaas.toolchain import paths
 
 SOURCE = r"""

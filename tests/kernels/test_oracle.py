@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tinymlaas.compile import compile_model
-from tinymlaas.evaluate import evaluate
-from tinymlaas.tflite.importer import read
 
 from tests.support.kernels import library, random_bytes
 from tests.support.tflite_writer import TensorSpec, single_op
+from tinymlaas.compile import compile_model
+from tinymlaas.evaluate import evaluate
+from tinymlaas.tflite.importer import read
 
 runtime = pytest.importorskip("tflite_micro", reason="the oracle is the tflite-micro package").runtime
 

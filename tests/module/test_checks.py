@@ -1,13 +1,13 @@
 """Every check of every operator refuses what it is there for."""
 
 import pytest
-from tinymlaas.ctypes_host import aligned_bytes
-from tinymlaas.errors import ModuleError
-from tinymlaas.planfmt import CHANNEL, record_layout
 
 from tests.module.test_loader import field, patched, record_offset
 from tests.support.kernels import library
 from tests.support.small_module import small_module
+from tinymlaas.ctypes_host import aligned_bytes
+from tinymlaas.errors import ModuleError
+from tinymlaas.planfmt import CHANNEL, record_layout
 
 SHAPE, ARENA, CONSTANTS = "shapes do not fit together", "reaches outside the arena", "reaches outside the constants"
 QUANTISATION, OVERLAP, WORK = "out of range", "operands overlap", "too many operations"
@@ -163,6 +163,20 @@ def test_pad_sizes():
             data[at : at + 2] = (60000).to_bytes(2, "little")
             with pytest.raises(ModuleError, match=f"{ARENA}|{SHAPE}|{OVERLAP}"):
                 library().load(bytes(data))
+
+
+def test_pad_sizes_whose_product_wraps_to_zero():
+    """65536^4 is 0 mod 2^64."""
+    fields = {"op": 8, "output": 16, "in_shape": [1] * 4, "before": [32768] * 4, "after": [32767] * 4}
+    record = record_layout("PAD").pack(fields).ljust(64, b"\0")
+    assert SHAPE in library().check("PAD", record, aligned_bytes(16), 1 << 16)
+
+
+def test_pool_without_channels():
+    fields = dict.fromkeys((f.name for f in record_layout("MAX_POOL_2D").fields), 1) | {"op": 5, "variant": 0}
+    fields |= {"in_c": 0, "out_c": 0, "pad_top": 0, "pad_left": 0}
+    record = record_layout("MAX_POOL_2D").pack(fields).ljust(64, b"\0")
+    assert SHAPE in library().check("MAX_POOL_2D", record, aligned_bytes(16), 1 << 16)
 
 
 def test_too_much_work():

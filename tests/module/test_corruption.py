@@ -4,11 +4,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.support.small_module import small_module
 from tinymlaas.planfmt import OPERATORS
 from tinymlaas.toolchain.hostlib import build_program
 from tinymlaas.unpack import unpack
-
-from tests.support.small_module import small_module
 
 
 @pytest.fixture(scope="module")

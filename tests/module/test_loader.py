@@ -4,15 +4,15 @@ import struct
 
 import numpy as np
 import pytest
+
+from tests.support.kernels import library
+from tests.support.small_module import small_module, small_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.errors import ModuleError
 from tinymlaas.evaluate import evaluate
 from tinymlaas.planfmt import HEADER, OPERATORS, RECORD_BYTES, TENSOR, record_layout
 from tinymlaas.tflite.importer import read
 from tinymlaas.unpack import unpack
-
-from tests.support.kernels import library
-from tests.support.small_module import small_module, small_tflite
 
 
 def patched(layout, name, value, at=0) -> bytes:
@@ -96,7 +96,7 @@ def test_unknown_operator():
 
 @pytest.mark.parametrize("name", ["variant", "flags"])
 def test_unknown_variant(name):
-    with pytest.raises(ModuleError, match=r"kernel variant . is not in this build, highest is 0"):
+    with pytest.raises(ModuleError, match=r"kernel variant . is not in this build"):
         library().load(patched(record_layout("ADD"), name, 3, record_offset("ADD")))
 
 
