@@ -2,4 +2,5 @@
 
 from .model import Model
 
+__all__ = ("Model",)
 __version__ = "0.1.0"

@@ -35,8 +35,8 @@ class Model:
         try:
             return _tinyml.Model(self._buffer)
         except MemoryError:
-            remedy = "" if self.weights_in_place else "; in ROMFS the module would not take %d B beside it" % self.module_bytes
-            raise memory_error(name, "arena needs", self.arena_bytes, remedy)
+            beside = "" if self.weights_in_place else "; its %d B would stay in flash in ROMFS" % self.module_bytes
+            raise memory_error(name, "arena needs", self.arena_bytes, beside)
         except ValueError as e:
             raise ValueError("%s: %s" % (name, e))
 
@@ -111,10 +111,13 @@ def _header(buffer, name):
     if magic != b"TML\x1a":
         raise not_a_module(name)
     if version != _tinyml.FORMAT_VERSION:
-        how = (name, version, _tinyml.FORMAT_VERSION)
-        raise ValueError("%s: module format %d, this tinyml reads %d: convert the model again or update tinyml" % how)
+        numbers = (name, version, _tinyml.FORMAT_VERSION)
+        raise ValueError(
+            "%s: module format %d, this tinyml reads %d: convert the model again or update tinyml" % numbers
+        )
     if size != len(buffer):
-        raise ValueError("%s: %d B, its header says %d: cut short or extended, upload it again" % (name, len(buffer), size))
+        numbers = (name, len(buffer), size)
+        raise ValueError("%s: %d B, its header says %d: cut short or extended, upload it again" % numbers)
     _check_target(target, name)
     return arena_bytes, n_inputs, n_outputs, n_selftests, tensors_offset
 

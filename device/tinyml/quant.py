@@ -19,7 +19,7 @@ def quantize_into(out, values, dtype, scale, zero_point):
 def dequantize(raw, dtype, scale, zero_point):
     """List of floats from a typed buffer."""
     if dtype == "float32" or not scale:
-        return [x for x in raw]
+        return list(raw)
     return [scale * (x - zero_point) for x in raw]
 
 

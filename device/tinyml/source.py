@@ -13,9 +13,9 @@ def native():
 
         return _tinyml
     except ImportError as e:
-        raise ImportError("%s: this firmware has no _tinyml; install the native module with: tinymlaas deploy" % e)
+        raise ImportError("%s: this firmware has no _tinyml; install it with: tinymlaas deploy" % e)
     except ValueError as e:
-        raise ImportError("_tinyml.mpy is for another processor or MicroPython (%s); install it with: tinymlaas deploy" % e)
+        raise ImportError("_tinyml.mpy is for another processor or MicroPython (%s); use: tinymlaas deploy" % e)
 
 
 def open_source(source):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tinymlaas.device.pico import EmulatedPico
-from tinymlaas.device.transport import Device
+from tinymlaas.device.transport import Device, SerialDevice
 from tinymlaas.device.unix import UnixBoard
 from tinymlaas.errors import DeviceError
 from tinymlaas.romfs import build
@@ -39,6 +39,14 @@ class Bench:
         """What an expression evaluates to: a Python literal."""
         return self.answer(f"print(repr(({expression})))", timeout)
 
+    def soft_reset(self) -> None:
+        """Python started anew, files kept; not on unix."""
+        if isinstance(self.device, EmulatedPico):
+            with self.device.pty() as port:
+                SerialDevice(port).close()
+        else:
+            self.device.soft_reset()  # type: ignore[attr-defined]
+
     def error(self, code: str, timeout: float = 300.0) -> str:
         """The last line of the traceback of code that raises: "ValueError: …"."""
         try:
@@ -50,7 +58,12 @@ class Bench:
 
 @contextlib.contextmanager
 def bench(
-    board_id: str, files: Mapping[str, bytes], *, stock: bool = False, heap_bytes: int = 4 << 20, rom: bytes | None = None
+    board_id: str,
+    files: Mapping[str, bytes],
+    *,
+    stock: bool = False,
+    heap_bytes: int = 4 << 20,
+    rom: bytes | None = None,
 ) -> Iterator[Bench]:
     """A running board that has `files`: in ROMFS, or on unix in a folder. `stock`: firmware without tinyml.
 
@@ -61,7 +74,9 @@ def bench(
     if board.transport == "unix":
         with tempfile.TemporaryDirectory() as folder:
             for name, data in files.items():
-                (Path(folder) / name).write_bytes(data)
+                path = Path(folder) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
             with UnixBoard(image, Path(folder), heap_bytes) as device:
                 yield Bench(board, device, folder + "/")
         return
