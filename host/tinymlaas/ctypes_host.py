@@ -96,11 +96,15 @@ class NativeLibrary:
         """Verify a module, copied to an aligned place. Raises ModuleError with the loader's message."""
         data = aligned_bytes(len(module))
         data[:] = np.frombuffer(module, np.uint8)
+        return self.load_in_place(data)
+
+    def load_in_place(self, data: Bytes) -> NativeModel:
+        """Verify a module where it lies; its address must be a multiple of 16."""
         plan, fault = _Plan(), _Fault()
         status = self._lib.tml_load(
             ctypes.byref(plan),
             ctypes.c_void_p(data.ctypes.data),
-            ctypes.c_size_t(len(module)),
+            ctypes.c_size_t(len(data)),
             ctypes.byref(self._target),
             ctypes.byref(fault),
         )

@@ -1,6 +1,6 @@
 """Every shipped kernel gives the bytes of its reference, and writes nothing but its output and scratch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.kernels import Case, arena_of, channel_stream, random_bytes
+from tinymlaas.ops import scratch as scratch_bytes
+from tinymlaas.ops.window import Window
 
+SCRATCH = {"CONV_2D": scratch_bytes.conv_2d, "DEPTHWISE_CONV_2D": scratch_bytes.depthwise_conv_2d}
 KINDS = st.sampled_from(["random", "random", "random", "min", "max"])
 SEEDS = st.integers(0, 2**32 - 1)
 GAPS = st.lists(st.integers(0, 9), min_size=3, max_size=3)
@@ -36,7 +39,7 @@ def directions(draw, dilations=(1, 1, 2, 3), out_limit=6):
     return Direction(size, out, taps, pad, stride, dilation)
 
 
-def window_fields(y: Direction, x: Direction, in_c: int, out_c: int) -> dict[str, object]:
+def window_fields(y: Direction, x: Direction, in_c: int, out_c: int) -> dict[str, int]:
     """The geometry fields of a record."""
     return {
         **{"in_h": y.size, "out_h": y.out, "filter_h": y.filter, "pad_top": y.pad, "stride_h": y.stride},
@@ -73,9 +76,10 @@ def conv_cases(draw, op):
     out_c = in_c * draw(st.integers(1, 4)) if op == "DEPTHWISE_CONV_2D" else draw(st.integers(1, 10))
     taps = y.filter * x.filter
     weight_bytes = taps * out_c * (1 if op == "DEPTHWISE_CONV_2D" else in_c)
-    scratch = 6 * out_c if op == "DEPTHWISE_CONV_2D" else taps * in_c if taps > 1 else 0
+    geometry = window_fields(y, x, in_c, out_c)
+    scratch = SCRATCH[op](Window(**geometry), "any")
     sizes = (y.size * x.size * in_c, weight_bytes, y.out * x.out * out_c, scratch)
-    fields = window_fields(y, x, in_c, out_c) | draw(ranges())
+    fields = geometry | draw(ranges())
     return weighted_case(
         op, fields, sizes, out_c, draw(SEEDS), draw(GAPS), (draw(KINDS), draw(KINDS)), draw(st.booleans())
     )
@@ -171,3 +175,14 @@ def test_shipped_equals_reference(op, data):
     case = data.draw(CASES[op])
     assert case.check() == ""
     assert case.run("shipped") == case.run("ref")
+
+
+@pytest.mark.parametrize("op", SCRATCH)
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_host_asks_for_exactly_the_scratch_that_the_check_demands(op, data):
+    case = data.draw(CASES[op])
+    needed = case.fields["scratch_bytes"]
+    if needed > 0:
+        short = replace(case, fields=case.fields | {"scratch_bytes": needed - 1})
+        assert f"shapes do not fit together: {needed - 1}, expected {needed}" in short.check()

@@ -8,6 +8,7 @@ import pytest
 from tests.support.kernels import library
 from tests.support.small_module import small_module, small_tflite
 from tinymlaas.compile import compile_model
+from tinymlaas.ctypes_host import aligned_bytes
 from tinymlaas.errors import ModuleError
 from tinymlaas.evaluate import evaluate
 from tinymlaas.planfmt import HEADER, OPERATORS, RECORD_BYTES, TENSOR, record_layout
@@ -102,6 +103,14 @@ def test_unknown_variant(name):
 
 def test_a_longer_buffer_is_fine():
     assert library().load(small_module() + b"\xff" * 100).selftest() == [0, 0]
+
+
+@pytest.mark.parametrize("offset", [1, 4, 8, 15])
+def test_misaligned_module_is_refused(offset):
+    room = aligned_bytes(offset + len(small_module()))
+    room[offset:] = np.frombuffer(small_module(), np.uint8)
+    with pytest.raises(ModuleError, match=f"module address must be a multiple of 16, is off by {offset}"):
+        library().load_in_place(room[offset:])
 
 
 def test_whole_module_equals_evaluation():
