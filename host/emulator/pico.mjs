@@ -5,7 +5,7 @@ import { guardBus } from './bus.mjs';
 import { CYCLE_NANOS, CycleClock } from './clock.mjs';
 import { SerialConsole } from './console.mjs';
 import { CycleCounter, TestbenchManager } from './cyclecounter.mjs';
-import { fastExecutor } from './fastcore.mjs';
+import { HOT, fastExecutor } from './fastcore.mjs';
 import { FlashSsi, NorFlash, QspiPads, XipControl } from './flash.mjs';
 import { parseUf2 } from './uf2.mjs';
 
@@ -53,12 +53,12 @@ function adoptFlash(mcu, flash) {
 
 export class Pico {
   /**
-   * bootrom: path of the 16 KiB image. fast: use fastcore.mjs rather than rp2040js's interpreter.
+   * bootrom: path of the 16 KiB image. fast: use fastcore.mjs rather than rp2040js's interpreter; hot: see there.
    * Load a program with loadUf2() or loadFlash(), then start().
    */
-  constructor({ bootrom, fast = true }) {
+  constructor({ bootrom, fast = true, hot = HOT }) {
     this.bootrom = readBootrom(bootrom);
-    this.makeExecutor = fast ? fastExecutor : plainExecutor;
+    this.makeExecutor = fast ? (mcu) => fastExecutor(mcu, hot) : plainExecutor;
     this.flash = new Uint8Array(ADDRESSABLE_FLASH_BYTES).fill(0xff);
     this.chip = new NorFlash(this.flash, (offset, size) => this.executor.invalidate(FLASH_BASE + offset, size));
     this.console = new SerialConsole();
