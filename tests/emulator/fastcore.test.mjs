@@ -131,3 +131,33 @@ test('an alarm interrupts a translated loop at the same cycle', () => {
   }
   assert.deepEqual(fired.slice(0, 3), fired.slice(3));
 });
+
+const EDGES = [0, 1, 2, 31, 32, 33, 255, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff];
+const ALU = [
+  ...Array.from({ length: 16 }, (_, i) => 0x4008 | (i << 6)), // r0 op= r1
+  ...[0x1840, 0x1a40, 0x0008, 0x0048, 0x07c8, 0x0808, 0x0848, 0x0fc8, 0x1008, 0x1048, 0x17c8], // three operands, shifts
+  ...[0xb208, 0xb248, 0xb288, 0xb2c8, 0xba08, 0xba48, 0xbac8, 0x4408, 0x4508],
+];
+
+/** Registers and flags after `op` and a branch back to it, for all pairs of edge values and both carries. */
+function edgeResults(op, options) {
+  const pico = machine([op, 0xe7fd], options);
+  const { core } = pico.mcu;
+  const results = [];
+  for (const a of EDGES) {
+    for (const b of EDGES) {
+      for (const carry of [false, true]) {
+        [core.registers[0], core.registers[1], core.registers[15], core.C] = [a, b, CODE, carry];
+        pico.run(3 * 8);
+        results.push([a, b, carry, core.registers[0], core.N, core.Z, core.C, core.V].join(' '));
+      }
+    }
+  }
+  return results;
+}
+
+for (const op of ALU) {
+  test(`halfword ${op.toString(16)} on edge values: translated = interpreted`, () => {
+    assert.deepEqual(edgeResults(op, { hot: 1 }), edgeResults(op, { fast: false }));
+  });
+}
