@@ -37,7 +37,7 @@ MODELS = {
     "hello_world": "hello_world_int8",
 }
 BOARDS = ("pico", "qemu-m3", "qemu-m4", "qemu-rv32")
-DOCS = REPO / "docs" / "PERFORMANCE.md"
+DOCS, README = REPO / "docs" / "PERFORMANCE.md", REPO / "README.md"
 BEGIN, END = "<!-- bench: begin (printed by make bench) -->", "<!-- bench: end -->"
 
 
@@ -56,7 +56,7 @@ class Row:
 def main() -> None:
     """Prints the tables; exit code 1 when an output differs from its golden bytes."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/PERFORMANCE.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/PERFORMANCE.md and README.md")
     parser.add_argument("--boards", default=",".join(BOARDS), help="comma-separated")
     parser.add_argument("--models", default="", help="comma-separated; default: all that are there")
     arguments = parser.parse_args()
@@ -69,7 +69,8 @@ def main() -> None:
     print(text + changes(rows))
     _remember(rows)
     if arguments.write:
-        write_docs(text)
+        write_docs(DOCS, text)
+        write_docs(README, overview(rows))
 
 
 def measure(models: Sequence[str], boards: Sequence[str]) -> list[Row]:
@@ -91,8 +92,8 @@ def _measure(name: str, data: bytes, inputs: Array, expected: Array, boards: Seq
         _check(name, board, result, expected[:2])
         counts[board] = result.counts[-1]
     facts = summary(unpack(compile_model(data, name).module))
-    sizes = (facts[key] for key in ("macs", "arena_bytes", "liveness_bound_bytes", "module_bytes"))
-    return Row(name, *sizes, counts)
+    macs, arena, bound, size = (facts[k] for k in ("macs", "arena_bytes", "liveness_bound_bytes", "module_bytes"))
+    return Row(name, macs, arena, bound, size, counts)
 
 
 def _check(name: str, board: str, result: Result, expected: Array) -> None:
@@ -123,14 +124,12 @@ def tables(rows: Sequence[Row], boards: Sequence[str]) -> str:
 
 def _table(title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     lines = [" | ".join(head), "|".join(["---"] + ["---:"] * (len(head) - 1)), *(" | ".join(r) for r in body)]
-    return f"#### {title}\n\n" + "\n".join(f"| {line} |" for line in lines)
+    return (f"#### {title}\n\n" if title else "") + "\n".join(f"| {line} |" for line in lines)
 
 
 def _memory(rows: Sequence[Row]) -> str:
     head = ("model", "MACs", "arena B", "live values B", "module B")
-    body = [
-        (r.model, _n(r.macs), _n(r.arena_bytes), _n(r.liveness_bound_bytes), _n(r.module_bytes)) for r in rows
-    ]
+    body = [(r.model, _n(r.macs), _n(r.arena_bytes), _n(r.liveness_bound_bytes), _n(r.module_bytes)) for r in rows]
     return _table("Memory (target `any`)", head, body)
 
 
@@ -138,6 +137,18 @@ def _speed(rows: Sequence[Row], board: str) -> str:
     unit = "cycles" if board == "pico" else "instructions"
     body = [(r.model, _n(r.counts[board]), f"{r.counts[board] / r.macs:.2f}") for r in rows]
     return _table(f"Speed on `{board}`", ("model", f"{unit} per inference", f"{unit} per MAC"), body)
+
+
+def overview(rows: Sequence[Row]) -> str:
+    """The short table of README.md: sizes, time on the emulated Pico, instructions on a Cortex-M4."""
+    head = ("model", "MACs", "module B", "arena B", "Pico ms at 125 MHz", "Pico cycles/MAC", "M4 instructions/MAC")
+    body = []
+    for r in rows:
+        cycles, instructions = r.counts.get("pico"), r.counts.get("qemu-m4")
+        speed = (f"{cycles / 125e3:.1f}", f"{cycles / r.macs:.2f}") if cycles else ("", "")
+        per_mac = f"{instructions / r.macs:.2f}" if instructions else ""
+        body.append((r.model, _n(r.macs), _n(r.module_bytes), _n(r.arena_bytes), *speed, per_mac))
+    return _table("", head, body) + "\n"
 
 
 def _runtime(boards: Sequence[str]) -> str:
@@ -169,7 +180,9 @@ def changes(rows: Sequence[Row]) -> str:
         if r.model in old and board in old[r.model]["counts"]
     ]
     moved = sorted((x for x in ratios if abs(x[0] - 1) > 0.002), reverse=True)
-    lines = [f"{'slower' if x > 1 else 'faster'}: {model} on {board} {(x - 1) * 100:+.1f} %" for x, model, board in moved]
+    lines = [
+        f"{'slower' if x > 1 else 'faster'}: {model} on {board} {(x - 1) * 100:+.1f} %" for x, model, board in moved
+    ]
     return "\n" + "\n".join(lines or ["as fast as the last run"]) + "\n"
 
 
@@ -179,11 +192,11 @@ def _remember(rows: Sequence[Row]) -> None:
     path.write_text(json.dumps([asdict(r) for r in rows], indent=1))
 
 
-def write_docs(text: str) -> None:
-    """Replaces the generated part of docs/PERFORMANCE.md."""
-    before, _, rest = DOCS.read_text().partition(BEGIN)
+def write_docs(path: Path, text: str) -> None:
+    """Replaces the generated part of a document."""
+    before, _, rest = path.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    DOCS.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
 
 
 if __name__ == "__main__":
