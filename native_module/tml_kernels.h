@@ -55,9 +55,9 @@ extern const tml_target_t tml_target;
 
 // Declares tml_check_<op>, the plain tml_ref_<op> and the shipped tml_fast_<op> (the latter only where it exists).
 #define X(NAME, name) \
-    tml_status_t tml_check_##name(tml_bounds_t *bounds, const tml_record_t *record); \
-    void tml_ref_##name(const tml_context_t *context, const tml_record_t *record); \
-    void tml_fast_##name(const tml_context_t *context, const tml_record_t *record);
+    tml_status_t tml_check_##name(tml_bounds_t * bounds, const tml_record_t * record); \
+    void tml_ref_##name(const tml_context_t * context, const tml_record_t * record); \
+    void tml_fast_##name(const tml_context_t * context, const tml_record_t * record);
 TML_OPERATORS(X)
 #undef X
 

@@ -69,8 +69,8 @@ static tml_status_t check_sections(const tml_header_t *header, tml_fault_t *faul
     const struct {
         uint32_t offset, bytes, align;
     } sections[] = {
-        {header->tensors_offset, n_tensors * sizeof(tml_tensor_t), 4},
-        {header->records_offset, header->n_records * sizeof(tml_record_t), 4},
+        {header->tensors_offset, sizeof(tml_tensor_t) * n_tensors, 4},
+        {header->records_offset, sizeof(tml_record_t) * header->n_records, 4},
         {header->constants_offset, header->constants_bytes, TML_ALIGN},
         {header->selftests_offset, header->selftests_bytes, 4},
         {header->metadata_offset, header->metadata_bytes, 1},

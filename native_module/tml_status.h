@@ -26,12 +26,12 @@
     X(SELFTEST, "self-test vectors are inconsistent: # bytes, expected #") \
     X(WORK, "needs too many operations: over # million")
 
+#define X(name, text) TML_##name,
 typedef enum {
-    #define X(name, text) TML_##name,
     TML_STATUSES(X)
-    #undef X
     TML_N_STATUSES
 } tml_status_t;
+#undef X
 
 typedef struct {
     int32_t record; // index of the record, -1: not in a record

@@ -9,7 +9,10 @@
 // The check has bounded the product.
 static inline uint32_t tml_scratch_conv_2d(const tml_conv_t *conv) {
     uint32_t taps = (uint32_t)conv->filter_h * conv->filter_w;
-    return taps == 1 ? 0 : taps * conv->in_c;
+    if (taps == 1) {
+        return 0;
+    }
+    return taps * conv->in_c;
 }
 
 // DEPTHWISE_CONV_2D: a 32-bit accumulator per output channel, then two rows of output channels.

@@ -45,20 +45,24 @@
 #define TML_PROBE(flag) TML_PASTE(TML_LEFT_OUT_, flag)
 #define TML_ENTRY(flag, f) TML_PICK(TML_PROBE(flag), f)
 
-#ifdef TML_TARGET_VARIANTS
-#define X(NAME, name, VARIANT, variant) \
-    void tml_##variant##_##name(const tml_context_t *context, const tml_record_t *record); \
-    tml_status_t tml_check_##variant##_##name(tml_bounds_t *bounds, const tml_record_t *record);
-TML_TARGET_VARIANTS(X)
-#undef X
+#define TML_KERNEL_ENTRY(NAME, name) [TML_OP_##NAME] = TML_ENTRY(TML_NO_##NAME, TML_KERNEL_##name),
+#define TML_CHECK_ENTRY(NAME, name) [TML_OP_##NAME] = TML_ENTRY(TML_NO_##NAME, tml_check_##name),
 
-static const tml_variant_t tml_variants[] = {
-    #define X(NAME, name, VARIANT, variant) { \
-        TML_OP_##NAME, TML_VARIANT_##VARIANT, \
-        TML_ENTRY(TML_NO_##NAME, tml_##variant##_##name), TML_ENTRY(TML_NO_##NAME, tml_check_##variant##_##name) \
+#ifdef TML_TARGET_VARIANTS
+#define TML_DECLARE_VARIANT(NAME, name, LAYOUT, layout) \
+    void tml_##layout##_##name(const tml_context_t * context, const tml_record_t * record); \
+    tml_status_t tml_check_##layout##_##name(tml_bounds_t * bounds, const tml_record_t * record);
+TML_TARGET_VARIANTS(TML_DECLARE_VARIANT)
+
+#define TML_VARIANT_ENTRY(NAME, name, LAYOUT, layout) \
+    { \
+        .op = TML_OP_##NAME, \
+        .variant = TML_VARIANT_##LAYOUT, \
+        .kernel = TML_ENTRY(TML_NO_##NAME, tml_##layout##_##name), \
+        .check = TML_ENTRY(TML_NO_##NAME, tml_check_##layout##_##name), \
     },
-    TML_TARGET_VARIANTS(X)
-    #undef X
+static const tml_variant_t tml_variants[] = {
+    TML_TARGET_VARIANTS(TML_VARIANT_ENTRY)
 };
 #endif
 
@@ -69,16 +73,8 @@ const tml_target_t tml_target = {
     .n_variants = sizeof(tml_variants) / sizeof(tml_variants[0]),
     .variants = tml_variants,
     #endif
-    .kernel = {
-        #define X(NAME, name) [TML_OP_##NAME] = TML_ENTRY(TML_NO_##NAME, TML_KERNEL_##name),
-        TML_OPERATORS(X)
-        #undef X
-    },
-    .check = {
-        #define X(NAME, name) [TML_OP_##NAME] = TML_ENTRY(TML_NO_##NAME, tml_check_##name),
-        TML_OPERATORS(X)
-        #undef X
-    },
+    .kernel = { TML_OPERATORS(TML_KERNEL_ENTRY) },
+    .check = { TML_OPERATORS(TML_CHECK_ENTRY) },
 };
 
 #endif // TML_TARGETS_TABLE_H

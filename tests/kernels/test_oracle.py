@@ -161,3 +161,14 @@ def test_all_three_agree(op, data):
     native = library().load(compile_model(model, op).module)
     assert np.array_equal(native.run(inputs)[0], expected), "C kernel"
     assert native.selftest() == [0, 0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_softmax_of_many_rows(seed):
+    """The last steps of its approximations show in few results only."""
+    rng = np.random.default_rng(seed)
+    shape = (8000, int(rng.integers(2, 6)))
+    tensors = [tensor(shape, rng.uniform(0.01, 0.1), 0), tensor(shape, 1 / 256, -128)]
+    model, value = single_op("SOFTMAX", tensors, beta=1.0), rng.integers(-40, 41, shape).astype(np.int8)
+    native = library().load(compile_model(model, "softmax").module)
+    assert np.array_equal(native.run([value])[0], oracle(model, [value]))

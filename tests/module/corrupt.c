@@ -97,10 +97,18 @@ static void corrupt_field(uint8_t *bytes, size_t size, uint32_t *state) {
     uint32_t value = 0;
     memcpy(&value, bytes + at, width);
     switch (next(state) % 4) {
-        case 0: value = edges[next(state) % (sizeof(edges) / sizeof(edges[0]))]; break;
-        case 1: value += next(state) % 65 - 32; break;
-        case 2: value = next(state) % 1024; break;
-        default: value = next(state); break;
+        case 0:
+            value = edges[next(state) % (sizeof(edges) / sizeof(edges[0]))];
+            break;
+        case 1:
+            value += next(state) % 65 - 32;
+            break;
+        case 2:
+            value = next(state) % 1024;
+            break;
+        default:
+            value = next(state);
+            break;
     }
     memcpy(bytes + at, &value, width);
 }
