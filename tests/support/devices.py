@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +45,17 @@ class Bench:
         if isinstance(self.device, EmulatedPico):
             with self.device.pty() as port:
                 SerialDevice(port).close()
+            self._wait_for_console()
         else:
             self.device.soft_reset()  # type: ignore[attr-defined]
+
+    def _wait_for_console(self) -> None:
+        """The emulator hears a moment later that the serial port was closed."""
+        for _ in range(50):
+            with contextlib.suppress(DeviceError):
+                self.run("pass")
+                return
+            time.sleep(0.1)
 
     def error(self, code: str, timeout: float = 300.0) -> str:
         """The last line of the traceback of code that raises: "ValueError: …"."""
