@@ -12,6 +12,7 @@ export class SerialBridge {
     this.pico = pico;
     this.repl = repl;
     this.client = null;
+    this.server = null;
   }
 
   get busy() {
@@ -19,7 +20,8 @@ export class SerialBridge {
   }
 
   listen(path) {
-    const server = net.createServer((socket) => this.connect(socket));
+    this.server?.close();
+    const server = (this.server = net.createServer((socket) => this.connect(socket)));
     return new Promise((resolve, reject) => server.once('error', reject).listen(path, resolve));
   }
 
@@ -30,12 +32,16 @@ export class SerialBridge {
     this.pico.console.onData = (data) => socket.write(data);
     socket.on('data', (data) => this.pico.console.send(data));
     socket.on('error', () => {});
-    socket.on('close', () => this.disconnect());
+    socket.on('close', () => this.client === socket && this.hangUp());
     this.loop();
   }
 
-  disconnect() {
+  /** The console goes back to the control connection; bytes that the device has not taken are lost, as on a real port. */
+  hangUp() {
+    this.server?.close();
+    this.client?.destroy();
     this.client = null;
+    this.repl.abandon();
     this.repl.attach();
   }
 
@@ -46,7 +52,7 @@ export class SerialBridge {
       this.pico.run(SLICE_NANOS);
     } catch (error) {
       console.error(error.message);
-      this.client.destroy(error);
+      this.hangUp();
       return;
     }
     if (this.pico.asleep && this.pico.console.idle) setTimeout(() => this.loop(), IDLE_PAUSE_MS);

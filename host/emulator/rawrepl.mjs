@@ -2,6 +2,7 @@
 
 const CTRL_A = '\x01';
 const CTRL_C = '\x03';
+const CTRL_D = '\x04';
 const EOT = 0x04;
 const BANNER = 'raw REPL; CTRL-B to exit\r\n>';
 const SLICE_NANOS = 20e6; // emulated time between looks at the wall clock
@@ -59,6 +60,13 @@ export class RawRepl {
     console.send('\r' + CTRL_C + CTRL_C + CTRL_A);
     await this.until(() => this.tail.includes(BANNER), timeout, 'raw REPL');
     this.raw = true;
+  }
+
+  async softReset(timeout) {
+    if (!this.raw) await this.enter(timeout);
+    this.clear();
+    this.pico.console.send(CTRL_D);
+    await this.until(() => this.tail.includes(BANNER), timeout, 'raw REPL after a soft reset');
   }
 
   /** Interrupt what runs and forget the session, so that the next exec starts afresh. */

@@ -37,9 +37,13 @@ class Control {
     this.pico.start();
   }
 
+  requireConsole() {
+    if (this.bridge.busy) throw new Error('the serial port is in use: close mpremote or the terminal first');
+  }
+
   /** Run code in the raw REPL; timeout in seconds of wall-clock time. */
   async exec({ code, timeout }) {
-    if (this.bridge.busy) throw new Error('the serial port is in use: close mpremote or the terminal first');
+    this.requireConsole();
     const before = this.pico.cycles;
     const { output, error } = await this.repl.exec(decode(code), timeout);
     return { output: encode(output), error: encode(error), cycles: this.pico.cycles - before };
@@ -48,6 +52,24 @@ class Control {
   /** Offer the serial port on a local socket at `path`. */
   async listen({ path }) {
     await this.bridge.listen(path);
+  }
+
+  /** Take the serial port back from its client. */
+  hangup() {
+    this.bridge.hangUp();
+  }
+
+  /** Ctrl-D: Python starts anew, files stay. */
+  async softReset({ timeout }) {
+    this.requireConsole();
+    await this.repl.softReset(timeout);
+  }
+
+  /** The reset button: the microcontroller starts anew from flash. */
+  reset() {
+    this.bridge.hangUp();
+    this.repl.abandon();
+    this.pico.reset();
   }
 
   /** Write the board's flash to a file, to be given back by load. */
@@ -61,7 +83,7 @@ class Control {
   }
 }
 
-const OPERATIONS = ['firmware', 'load', 'read', 'start', 'exec', 'listen', 'save', 'status'];
+const OPERATIONS = ['firmware', 'load', 'read', 'start', 'exec', 'listen', 'hangup', 'softReset', 'reset', 'save', 'status'];
 
 async function answer(control, { id, op, ...request }) {
   try {

@@ -157,12 +157,19 @@ def _file_extent(read: Read, start: int, end: int, base: int) -> Extent:
     raise ModuleError(f"damaged ROMFS: file record at offset {start} has no data")
 
 
+def _decode(name: bytes) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError as error:
+        raise ModuleError(f"damaged ROMFS: {name!r} is no UTF-8 name") from error
+
+
 def _walk(read: Read, start: int, end: int, base: int, prefix: str) -> Iterator[tuple[str, Extent]]:
     for kind, first, last in _entry_records(read, start, end):
         if kind not in (DIRECTORY, FILE):
             continue
         cursor = _Cursor(read, first)
-        name = prefix + cursor.take(cursor.varuint()).decode()
+        name = prefix + _decode(cursor.take(cursor.varuint()))
         if kind == FILE:
             yield name, _file_extent(read, cursor.offset, last, base)
         else:

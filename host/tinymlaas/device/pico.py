@@ -111,8 +111,19 @@ class EmulatedPico(DeviceBase):
         with tempfile.TemporaryDirectory(prefix="tinyml-pico-") as folder:
             path = str(Path(folder) / "console")
             self._request("listen", path=path)
-            with bridge(path) as terminal:
-                yield terminal
+            try:
+                with bridge(path) as terminal:
+                    yield terminal
+            finally:
+                self._request("hangup")
+
+    def soft_reset(self) -> None:
+        """Start Python anew, as Ctrl-D does; files stay."""
+        self._request("softReset", timeout=BOOT_TIMEOUT_S)
+
+    def reset(self) -> None:
+        """Press the reset button: the firmware boots anew from flash."""
+        self._request("reset")
 
     def close(self) -> None:
         """End the emulator."""

@@ -130,6 +130,11 @@ class SerialDevice(DeviceBase):
             output, error = self._transport.exec_raw(code, timeout=timeout)
         return check_output(output, error)
 
+    def soft_reset(self) -> None:
+        """Start Python anew, as Ctrl-D does; files stay."""
+        with self._talking():
+            self._transport.enter_raw_repl(soft_reset=True)
+
     def close(self) -> None:
         """Leave the raw REPL, so that a terminal finds the board at its prompt, and close the port."""
         transport = getattr(self, "_transport", None)
