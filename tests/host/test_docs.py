@@ -99,6 +99,24 @@ def test_messages_of_the_loader_are_documented():
 # The device package
 
 
+def message_fragments():
+    """Texts of the package's messages, cut where numbers and names are filled in."""
+    for path in sorted((ROOT / "device/tinyml").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        docstrings = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                yield from (
+                    part for part in re.split(r"%(?:\.\d)?[sdrf]", node.value) if len(part) >= 12 and " " in part
+                )
+
+
+def test_messages_of_the_package_are_documented():
+    fragments = list(message_fragments())
+    assert len(fragments) > 10
+    assert [text for text in fragments if text not in API.read_text()] == []
+
+
 def members(path: Path) -> set[str]:
     """Public names of class Model: methods, properties, annotations, attributes that __init__ sets."""
     model = next(n for n in ast.parse(path.read_text()).body if isinstance(n, ast.ClassDef) and n.name == "Model")
