@@ -134,7 +134,7 @@ def test_time_passes_with_instructions(device: QemuBoard) -> None:
     code = "import time, qemu; t, n = time.ticks_us(), qemu.instructions(); time.sleep_ms(20)\n"
     code += "print((time.ticks_diff(time.ticks_us(), t), qemu.instructions() - n))"
     microseconds, instructions = ast.literal_eval(device.exec(code).decode())
-    assert 20_000 <= microseconds < 21_000
+    assert 20_000 <= microseconds < 30_000  # ends at the first poll after that
     assert instructions << device.machine.icount_shift == pytest.approx(microseconds * 1000, rel=0.05)
 
 
@@ -209,10 +209,10 @@ def test_a_native_module_is_loaded_and_called(name: str, tmp_path: Path) -> None
         assert device.exec("import features0; print(features0.factorial(10))") == b"3628800\r\n"
 
 
-@pytest.mark.parametrize("name", ["qemu-m3", "qemu-rv32"])
-def test_a_fault_is_told_with_the_registers(name: str) -> None:
+@pytest.mark.parametrize(("name", "nowhere"), [("qemu-m3", 0xA0000000), ("qemu-rv32", 0)])
+def test_a_fault_is_told_with_the_registers(name: str, nowhere: int) -> None:
     with start(name) as device, pytest.raises(DeviceError, match=r"(?s)fault.*(xPSR: \w{8}|MCAUSE=\w+)"):
-        device.exec("import machine; machine.mem32[0x70000000] = 1")
+        device.exec(f"import machine; machine.mem32[{nowhere}] = 1")
 
 
 def test_code_that_does_not_end_is_stopped() -> None:
