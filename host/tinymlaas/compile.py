@@ -53,7 +53,9 @@ def plan_graph(graph: Graph, target: str, metadata: dict[str, Any]) -> Plan:
     spans = lifetimes(steps, graph.tensors, graph.inputs, graph.outputs)
     placed, arena_bytes = assign(spans)
     bound = live_bytes(spans, scratch=False)
-    plan = Plan(graph.name, target, graph.tensors, graph.inputs, graph.outputs, steps, placed, arena_bytes, bound, metadata)
+    plan = Plan(
+        graph.name, target, graph.tensors, graph.inputs, graph.outputs, steps, placed, arena_bytes, bound, metadata
+    )
     verify_plan(plan)
     return plan
 
@@ -88,7 +90,9 @@ def _selftests(source: Graph, graph: Graph) -> list[SelfTest]:
         inputs = _seeded(source, seed)
         expected, got = evaluate(source, inputs), evaluate(graph, inputs)
         if any(not np.array_equal(a, b) for a, b in zip(expected, got, strict=True)):
-            raise PlanError(f"{source.name}: the passes changed a result for self-test seed {seed}; please report this model")
+            raise PlanError(
+                f"{source.name}: the passes changed a result for self-test seed {seed}; please report this model"
+            )
         tests.append(selftest_of(seed, expected))
     return tests
 

@@ -182,7 +182,7 @@ class NativeModel:
 
     def _tensor(self, index: int) -> npt.NDArray[Any]:
         """View of an input or output in the arena."""
-        fields = TENSOR.unpack(self._module.tobytes(), self.header["tensors_offset"] + index * TENSOR.bytes)
+        fields = TENSOR.unpack(self._module.tobytes(), self.header["tensors_offset"] + index * TENSOR.nbytes)
         dtype = next(name for name, code in DTYPES.items() if code == fields["dtype"])
         data = self.arena[fields["offset"] : fields["offset"] + fields["bytes"]]
         return data.view(np.dtype(dtype)).reshape(fields["shape"][: fields["rank"]])

@@ -36,7 +36,9 @@ EXAMPLE = REPO / "device" / "examples" / "digits"
 def main() -> None:
     """Runs the demonstration; exit code 1 when an output byte differs from the host's."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--port", default="", help="serial port of a real board; default: an emulated Raspberry Pi Pico")
+    parser.add_argument(
+        "--port", default="", help="serial port of a real board; default: an emulated Raspberry Pi Pico"
+    )
     try:
         sys.exit(demo(parser.parse_args().port))
     except TinymlError as error:
@@ -67,7 +69,10 @@ def _convert() -> Module:
     write_file(output, compiled.module)
     module = unpack(compiled.module)
     facts = summary(module)
-    _say("convert", f"digits.tflite → {output.name}: {len(compiled.module)} B, {facts['macs']} MACs, {facts['operators']}")
+    _say(
+        "convert",
+        f"digits.tflite → {output.name}: {len(compiled.module)} B, {facts['macs']} MACs, {facts['operators']}",
+    )
     return module
 
 
@@ -84,7 +89,10 @@ def _board(port: str) -> Iterator[tuple[str, str, int | None]]:
         return
     firmware = build_firmware(board_by_name("pico"))
     with EmulatedPico(firmware.image) as pico:
-        _say("boot", f"emulated Raspberry Pi Pico, MicroPython {firmware.micropython}, runtime {firmware.runtime_flash_bytes} B")
+        _say(
+            "boot",
+            f"emulated Raspberry Pi Pico, MicroPython {firmware.micropython}, runtime {firmware.runtime_flash_bytes} B",
+        )
         with pico.pty() as path:
             yield path, "pico", CYCLE_COUNTER_ADDRESS
 
@@ -124,10 +132,15 @@ def _print_figures(place: DeployResult, result: Result, host: Result, labels: Ar
     right, exact = int((predicted == labels).sum()), np.array_equal(result.outputs[0], host.outputs[0])
     counts = sorted(result.counts)
     _say("accuracy", f"{right} of {len(labels)} held-out digits recognised")
-    _say("exact", "every output byte equals the host's" if exact else "[bold red]output bytes differ from the host's[/]")
+    _say(
+        "exact", "every output byte equals the host's" if exact else "[bold red]output bytes differ from the host's[/]"
+    )
     time = f" ({counts[len(counts) // 2] / 125e3:.2f} ms at 125 MHz)" if result.count_unit == "cycles" else ""
     _say("time", f"{counts[len(counts) // 2]} {result.count_unit} per inference{time}")
-    _say("memory", f"arena {result.arena_bytes} B; weights used in place from flash: {'yes' if result.weights_in_place else 'no'}")
+    _say(
+        "memory",
+        f"arena {result.arena_bytes} B; weights used in place from flash: {'yes' if result.weights_in_place else 'no'}",
+    )
     return 0 if exact else 1
 
 

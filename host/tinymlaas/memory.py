@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from .plan import Span
@@ -34,15 +34,14 @@ def assign(spans: Sequence[Span]) -> tuple[tuple[Span, ...], int]:
     Best fit in several orders, then orders in which the span that ended highest goes first, until the lower bound is met.
     """
     bound = live_bytes([replace(s, bytes=aligned(s.bytes)) for s in spans], scratch=True)
-    best: tuple[tuple[Span, ...], int] | None = None
-    for order in _orders(spans, lambda: best):
+    best: tuple[Span, ...] = ()
+    for order in _orders(spans):
         placed = _place(order)
-        size = arena_size(placed)
-        if best is None or size < best[1]:
-            best = placed, size
-        if size <= bound:
+        if not best or arena_size(placed) < arena_size(best):
+            best = placed
+        if arena_size(best) <= bound:
             break
-    return best if best is not None else ((), 0)
+    return best, arena_size(best)
 
 
 def arena_size(spans: Sequence[Span]) -> int:
@@ -50,15 +49,12 @@ def arena_size(spans: Sequence[Span]) -> int:
     return max((s.offset + aligned(s.bytes) for s in spans), default=0)
 
 
-def _orders(spans: Sequence[Span], best: Callable[[], tuple[tuple[Span, ...], int] | None]) -> Iterator[list[Span]]:
+def _orders(spans: Sequence[Span]) -> Iterator[list[Span]]:
     yield sorted(spans, key=lambda s: (-s.bytes, s.first))
     yield sorted(spans, key=lambda s: (-s.bytes * (s.last - s.first + 1), s.first))
     yield sorted(spans, key=lambda s: (s.first, -s.bytes))
     order = sorted(spans, key=lambda s: (-s.bytes, s.first))
     for _ in range(_TRIES):
-        found = best()
-        if found is None:
-            return
         placed = {(s.name, s.first, s.tensor): s for s in _place(order)}
         top = max(order, key=lambda s: placed[s.name, s.first, s.tensor].offset + s.bytes)
         if order[0] is top:

@@ -55,8 +55,8 @@ def pack(plan: Plan, selftests: Sequence[SelfTest] = ()) -> bytes:
     """The module file of a plan."""
     tests = b"".join(_selftest(t) for t in selftests)
     metadata = json.dumps(plan.metadata, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
-    tensors_at = HEADER.bytes
-    records_at = aligned(tensors_at + TENSOR.bytes * (len(plan.inputs) + len(plan.outputs)), 4)
+    tensors_at = HEADER.nbytes
+    records_at = aligned(tensors_at + TENSOR.nbytes * (len(plan.inputs) + len(plan.outputs)), 4)
     tests_at = records_at + RECORD_BYTES * len(plan.steps)
     metadata_at = tests_at + len(tests)
     constants_at = aligned(metadata_at + len(metadata))
@@ -74,7 +74,7 @@ def pack(plan: Plan, selftests: Sequence[SelfTest] = ()) -> bytes:
             "magic": MAGIC,
             "format_version": FORMAT_VERSION,
             "min_runtime": RUNTIME_VERSION,
-            "file_bytes": HEADER.bytes + len(payload),
+            "file_bytes": HEADER.nbytes + len(payload),
             "target": TARGETS[plan.target],
             "arena_bytes": plan.arena_bytes,
             "scratch_bytes": max((s.scratch_bytes for s in plan.steps), default=0),

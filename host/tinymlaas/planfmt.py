@@ -51,7 +51,7 @@ class Field:
     count: int = 1
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """Size in bytes."""
         return _SIZES[self.type] * self.count
 
@@ -65,16 +65,16 @@ class Layout:
     fields: tuple[Field, ...]
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """Size in bytes."""
-        return sum(f.bytes for f in self.fields)
+        return sum(f.nbytes for f in self.fields)
 
     def offsets(self) -> list[int]:
         """Byte offset of each field."""
         out, at = [], 0
         for f in self.fields:
             out.append(at)
-            at += f.bytes
+            at += f.nbytes
         return out
 
     def pack(self, values: dict[str, Any]) -> bytes:
@@ -127,7 +127,9 @@ HEADER = Layout(
         Field("metadata_bytes", "u32", "size of the metadata"),
         Field("signature_offset", "u32", "Ed25519 signature of the header; 0 = none"),
         Field("min_version", "u32", "anti-rollback counter of this module; 0 = none"),
-        Field("payload_sha256", "u8", "SHA-256 of all bytes from the end of the header to the signature or the end", 32),
+        Field(
+            "payload_sha256", "u8", "SHA-256 of all bytes from the end of the header to the signature or the end", 32
+        ),
     ),
 )
 
@@ -225,8 +227,8 @@ RECORDS = {
     "add": Layout(
         "add",
         "out = requant(requant(left(a - za)) + requant(left(b - zb))), as TFLite's integer ADD with a left shift of 20.",
-        _HEAD
-        + (
+        (
+            *_HEAD,
             Field("input2", "u32", "arena offset of the second input"),
             Field("count", "u32", "elements of input, input2 and output"),
             Field("multiplier1", "i32", "Q31, of input"),
@@ -236,14 +238,14 @@ RECORDS = {
             Field("shift2", "i8", "-31 to 0"),
             Field("out_shift", "i8", "-31 to 0"),
             Field("in2_zero_point", "i8", "zero point of input2"),
-        )
-        + _RANGE,
+            *_RANGE,
+        ),
     ),
     "softmax": Layout(
         "softmax",
         "Over the last dimension; input [rows][depth], output the same with scale 1/256 and zero point -128.",
-        _HEAD
-        + (
+        (
+            *_HEAD,
             Field("rows", "u32", "rows"),
             Field("depth", "u32", "length of a row"),
             Field("multiplier", "i32", "Q31 of beta * input scale * 2^26"),
@@ -254,15 +256,17 @@ RECORDS = {
     "pad": Layout(
         "pad",
         "Four dimensions, innermost last; the output is filled with `value` around the input.",
-        _HEAD
-        + (
+        (
+            *_HEAD,
             Field("in_shape", "u16", "input shape", 4),
             Field("before", "u16", "padding before each dimension", 4),
             Field("after", "u16", "padding after each dimension", 4),
             Field("value", "i8", "fill"),
         ),
     ),
-    "copy": Layout("copy", "Moves bytes: a RESHAPE that could not be folded away.", (*_HEAD, Field("count", "u32", "bytes"))),
+    "copy": Layout(
+        "copy", "Moves bytes: a RESHAPE that could not be folded away.", (*_HEAD, Field("count", "u32", "bytes"))
+    ),
 }
 
 # Operator → (code, record layout). Codes are never reused.
@@ -296,8 +300,8 @@ def _c_struct(layout: Layout, pad_to: int = 0) -> str:
     for f, at in zip(layout.fields, layout.offsets(), strict=True):
         array = f"[{f.count}]" if f.count > 1 else ""
         lines.append(f"    {_CTYPES[f.type]} {f.name}{array}; // {at}: {f.doc}")
-    if pad_to > layout.bytes:
-        lines.append(f"    uint8_t reserved_[{pad_to - layout.bytes}]; // {layout.bytes}: zero")
+    if pad_to > layout.nbytes:
+        lines.append(f"    uint8_t reserved_[{pad_to - layout.nbytes}]; // {layout.nbytes}: zero")
     lines.append(f"}} tml_{layout.name}_t;")
     return "\n".join(lines)
 
@@ -331,8 +335,8 @@ def c_header() -> str:
         "// What every record starts with.\n" + _c_struct(Layout("head", "", _HEAD)),
         *(_c_struct(r, RECORD_BYTES) for r in RECORDS.values()),
         f"typedef union {{\n    tml_head_t head;\n{members}\n}} tml_record_t;",
-        f'_Static_assert(sizeof(tml_header_t) == {HEADER.bytes}, "header");\n'
-        f'_Static_assert(sizeof(tml_tensor_t) == {TENSOR.bytes}, "tensor");\n'
+        f'_Static_assert(sizeof(tml_header_t) == {HEADER.nbytes}, "header");\n'
+        f'_Static_assert(sizeof(tml_tensor_t) == {TENSOR.nbytes}, "tensor");\n'
         '_Static_assert(sizeof(tml_record_t) == TML_RECORD_BYTES, "record");',
         "#endif // TML_FORMAT_H",
     ]
@@ -352,9 +356,14 @@ def _users(layout: str) -> str:
 
 def _docs_table(layout: Layout, users: str = "") -> str:
     title = f"### `{layout.name}`" + (f" record: {users}" if users else "")
-    rows = [f"| {at} | {_docs_type(f)} | `{f.name}` | {f.doc} |" for f, at in zip(layout.fields, layout.offsets(), strict=True)]
-    size = f"{RECORD_BYTES} bytes, {layout.bytes} used" if users else f"{layout.bytes} bytes"
-    return "\n".join([title, "", f"{layout.doc} {size}.", "", "| offset | type | field | meaning |", "|---|---|---|---|", *rows])
+    rows = [
+        f"| {at} | {_docs_type(f)} | `{f.name}` | {f.doc} |"
+        for f, at in zip(layout.fields, layout.offsets(), strict=True)
+    ]
+    size = f"{RECORD_BYTES} bytes, {layout.nbytes} used" if users else f"{layout.nbytes} bytes"
+    return "\n".join(
+        [title, "", f"{layout.doc} {size}.", "", "| offset | type | field | meaning |", "|---|---|---|---|", *rows]
+    )
 
 
 def _docs_type(field: Field) -> str:

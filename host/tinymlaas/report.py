@@ -111,7 +111,7 @@ def _layer(index: int, operator: str, f: Fields) -> Layer:
     in_shape, out_shape = _SHAPES[operator](f)
     macs, weights, channels = _weights(operator, f)
     reads = tuple((f[name], math.prod(in_shape)) for name in ("input", "input2") if name in f)
-    constant_bytes = weights + channels * CHANNEL.bytes + f.get("aux_bytes", 0)
+    constant_bytes = weights + channels * CHANNEL.nbytes + f.get("aux_bytes", 0)
     writes = (f["output"], math.prod(out_shape))
     return Layer(index, operator, in_shape, out_shape, macs, constant_bytes, f.get("scratch_bytes", 0), reads, writes)
 
@@ -142,7 +142,9 @@ def summary(module: Module) -> dict[str, Any]:
 def liveness_bound(module: Module) -> int:
     """Largest sum of values alive at one layer: what a plan that lets no operands overlap needs at least."""
     alive = [b for b in blocks(module) if b.label != "scratch"]
-    return max((sum(b.bytes for b in alive if b.first <= n <= b.last) for n in range(len(module.records) + 1)), default=0)
+    return max(
+        (sum(b.bytes for b in alive if b.first <= n <= b.last) for n in range(len(module.records) + 1)), default=0
+    )
 
 
 def _counts(found: list[Layer]) -> dict[str, int]:
@@ -180,14 +182,18 @@ def plot_memory(module: Module, path: Path) -> None:
     for i, b in enumerate(found):
         colour = "0.35" if b.label == "scratch" else colours[i % len(colours)]
         width = b.last - b.first + 1
-        axes.broken_barh([(b.first - 0.5, width)], (b.offset, b.bytes), facecolor=colour, edgecolor="black", linewidth=0.6)
+        axes.broken_barh(
+            [(b.first - 0.5, width)], (b.offset, b.bytes), facecolor=colour, edgecolor="black", linewidth=0.6
+        )
         if b.bytes > module.arena_bytes / 25:
             text = f"{b.bytes:,}".replace(",", " ")
             axes.text(b.first - 0.5 + width / 2, b.offset + b.bytes / 2, text, ha="center", va="center", fontsize=7)
     axes.axhline(module.arena_bytes, color="black", linestyle="--", linewidth=0.8)
     axes.set_xlim(-0.6, steps + 0.6)
     axes.set_ylim(0, module.arena_bytes * 1.06)
-    axes.set_xticks(range(steps), [f"{i} {name}" for i, (name, _) in enumerate(module.records)], rotation=60, ha="right", fontsize=7)
+    axes.set_xticks(
+        range(steps), [f"{i} {name}" for i, (name, _) in enumerate(module.records)], rotation=60, ha="right", fontsize=7
+    )
     axes.set_ylabel("arena offset (bytes)")
     axes.set_title(f"{module.metadata.get('name', 'module')}: arena {module.arena_bytes:,} B".replace(",", " "))
     figure.savefig(path, dpi=130)

@@ -8,7 +8,9 @@ from .graph import Tensor, storage_of
 from .plan import Span, Step
 
 
-def lifetimes(steps: Sequence[Step], tensors: Sequence[Tensor], inputs: Sequence[int], outputs: Sequence[int]) -> list[Span]:
+def lifetimes(
+    steps: Sequence[Step], tensors: Sequence[Tensor], inputs: Sequence[int], outputs: Sequence[int]
+) -> list[Span]:
     """When each activation and each scratch is alive, by step number.
 
     Inputs are alive from before the first step (the app writes them there), outputs until after the last (the app reads them).

@@ -29,7 +29,11 @@ def _step(graph: Graph, plan: Plan, step: Step, arena: Array) -> None:
     for index in step.op.inputs:
         tensor = graph.tensor(index) if index >= 0 else None
         constant = tensor is None or tensor.data is not None
-        values.append((tensor.data if tensor else None) if constant else _load(arena, plan.span(graph.storage(index)), plan.tensors[index]))
+        values.append(
+            (tensor.data if tensor else None)
+            if constant
+            else _load(arena, plan.span(graph.storage(index)), plan.tensors[index])
+        )
     (result,) = OPS[step.op.code].evaluate(graph, step.op, values)
     _store(arena, plan.span(step.operands["output"]), result)
 

@@ -23,7 +23,6 @@ from .planfmt import (
     record_layout,
 )
 
-
 _DTYPE_NAMES = {code: name for name, code in DTYPES.items()}
 _TARGET_NAMES = {code: name for name, code in TARGETS.items()}
 
@@ -80,17 +79,22 @@ def is_module(data: bytes) -> bool:
 def _header(data: bytes, name: str) -> dict[str, Any]:
     if not is_module(data):
         raise ModuleError(f"{name}: not a tinyml module; make one with: tinymlaas convert MODEL.tflite -o MODEL.tml")
-    if len(data) < HEADER.bytes:
-        raise ModuleError(f"{name}: {len(data)} bytes; a module has at least {HEADER.bytes}: the file is cut short")
+    if len(data) < HEADER.nbytes:
+        raise ModuleError(f"{name}: {len(data)} bytes; a module has at least {HEADER.nbytes}: the file is cut short")
     header = HEADER.unpack(data)
     if header["format_version"] != FORMAT_VERSION:
-        raise ModuleError(f"{name}: format version {header['format_version']}, this tinymlaas reads {FORMAT_VERSION}; convert the model again")
+        raise ModuleError(
+            f"{name}: format version {header['format_version']}, this tinymlaas reads {FORMAT_VERSION}; "
+            "convert the model again"
+        )
     if header["file_bytes"] != len(data):
-        raise ModuleError(f"{name}: {len(data)} bytes, its header says {header['file_bytes']}: the file is cut short or extended")
+        raise ModuleError(
+            f"{name}: {len(data)} bytes, its header says {header['file_bytes']}: the file is cut short or extended"
+        )
     if header["target"] not in _TARGET_NAMES:
         raise ModuleError(f"{name}: made for kernel target {header['target']}, which this tinymlaas does not know")
     end = header["signature_offset"] or len(data)
-    if hashlib.sha256(data[HEADER.bytes : end]).digest() != bytes(header["payload_sha256"]):
+    if hashlib.sha256(data[HEADER.nbytes : end]).digest() != bytes(header["payload_sha256"]):
         raise ModuleError(f"{name}: SHA-256 of the payload does not match: the file is damaged")
     return header
 
@@ -105,7 +109,9 @@ def _tensors(data: bytes, header: dict[str, Any], metadata: dict[str, Any]) -> t
     count = header["n_inputs"] + header["n_outputs"]
     names = [*metadata.get("inputs", []), *metadata.get("outputs", [])]
     names += [f"t{i}" for i in range(len(names), count)]
-    return tuple(_tensor(TENSOR.unpack(data, header["tensors_offset"] + i * TENSOR.bytes), names[i]) for i in range(count))
+    return tuple(
+        _tensor(TENSOR.unpack(data, header["tensors_offset"] + i * TENSOR.nbytes), names[i]) for i in range(count)
+    )
 
 
 def _tensor(fields: dict[str, Any], name: str) -> TensorInfo:

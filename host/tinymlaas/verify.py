@@ -16,7 +16,9 @@ def verify_plan(plan: Plan) -> None:
 
 def _check_bounds(plan: Plan, span: Span) -> None:
     if span.offset < 0 or span.offset % ALIGN or span.offset + span.bytes > plan.arena_bytes:
-        raise PlanError(f"{plan.name}: '{span.name}' at {span.offset}, {span.bytes} B, in an arena of {plan.arena_bytes} B")
+        raise PlanError(
+            f"{plan.name}: '{span.name}' at {span.offset}, {span.bytes} B, in an arena of {plan.arena_bytes} B"
+        )
 
 
 def _check_dataflow(plan: Plan) -> None:
@@ -39,10 +41,14 @@ def _check_dataflow(plan: Plan) -> None:
 
 
 def _write(owner: list[object], span: Span) -> None:
-    owner[span.offset : span.offset + span.bytes] = [span.name] * span.bytes if span.tensor < 0 else [span.tensor] * span.bytes
+    owner[span.offset : span.offset + span.bytes] = (
+        [span.name] * span.bytes if span.tensor < 0 else [span.tensor] * span.bytes
+    )
 
 
 def _read(plan: Plan, owner: list[object], span: Span, where: str) -> None:
     wrong = [o for o in owner[span.offset : span.offset + span.bytes] if o != span.tensor]
     if wrong:
-        raise PlanError(f"{plan.name}: at {where}, {len(wrong)} of {span.bytes} B of '{span.name}' are overwritten by {wrong[0]!r}")
+        raise PlanError(
+            f"{plan.name}: at {where}, {len(wrong)} of {span.bytes} B of '{span.name}' are overwritten by {wrong[0]!r}"
+        )

@@ -105,7 +105,7 @@ def test_damaged_modules_are_refused_with_the_reason(digits):
 
 def test_any_flipped_byte_is_refused_or_decoded(digits):
     module = compile_model(digits.data, "digits").module
-    for i in range(HEADER.bytes):
+    for i in range(HEADER.nbytes):
         damaged = module[:i] + bytes([module[i] ^ 0xFF]) + module[i + 1 :]
         try:
             unpack(damaged, "x.tml")

@@ -6,14 +6,14 @@ from functools import cache
 
 import numpy as np
 import pytest
+
+from tests.support import golden
 from tinymlaas.errors import UsageError
 from tinymlaas.evaluate import evaluate, layer_outputs
 from tinymlaas.graph import Graph
 from tinymlaas.ops import OPS
 from tinymlaas.passes.pipeline import PASSES, run_passes
 from tinymlaas.tflite.importer import read
-
-from tests.support import golden
 
 MACS = {
     "ad01_int8": 264_192,

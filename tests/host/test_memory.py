@@ -50,7 +50,8 @@ def _plan(*offsets: int) -> Plan:
     """a → b → c, 32 bytes each."""
     tensors = tuple(Tensor(name, (32,), "int8") for name in "abc")
     steps = tuple(
-        Step("COPY", Op("RESHAPE", "copy", i, (i,), (i + 1,), None), {"count": 32}, {"input": i, "output": i + 1}) for i in range(2)
+        Step("COPY", Op("RESHAPE", "copy", i, (i,), (i + 1,), None), {"count": 32}, {"input": i, "output": i + 1})
+        for i in range(2)
     )
     alive = sorted(lifetimes(steps, tensors, (0,), (2,)), key=lambda s: s.tensor)
     placed = tuple(replace(s, offset=o) for s, o in zip(alive, offsets, strict=True))

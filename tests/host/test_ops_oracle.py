@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tinymlaas.compile import compile_model
-from tinymlaas.evaluate import evaluate
-from tinymlaas.ops import OPS
-from tinymlaas.tflite.importer import read
 
 from tests.support import models, oracle
 from tests.support.kernels import library
 from tests.support.tflite_writer import TensorSpec, single_op
+from tinymlaas.compile import compile_model
+from tinymlaas.evaluate import evaluate
+from tinymlaas.ops import OPS
+from tinymlaas.tflite.importer import read
 
 _SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 

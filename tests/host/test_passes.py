@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.errors import PlanError
 from tinymlaas.evaluate import evaluate
@@ -16,8 +18,6 @@ from tinymlaas.passes.pipeline import run_passes
 from tinymlaas.passes.validate import validate
 from tinymlaas.simulate import simulate
 from tinymlaas.tflite.importer import read
-
-from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
 
 ROW, IMAGE = TensorSpec((1, 12), 0.5, 3), TensorSpec((1, 2, 2, 3), 0.5, 3)
 POOL = {"padding": 1, "strideH": 1, "strideW": 1, "filterHeight": 1, "filterWidth": 1}

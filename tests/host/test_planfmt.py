@@ -19,12 +19,12 @@ def test_docs_are_up_to_date():
 @pytest.mark.parametrize("layout", ALL, ids=lambda x: x.name)
 def test_fields_are_naturally_aligned(layout):
     for field, offset in zip(layout.fields, layout.offsets(), strict=True):
-        assert offset % (field.bytes // field.count) == 0, field.name
+        assert offset % (field.nbytes // field.count) == 0, field.name
 
 
 @pytest.mark.parametrize("layout", planfmt.RECORDS.values(), ids=lambda x: x.name)
 def test_records_fit_and_start_alike(layout):
-    assert layout.bytes <= planfmt.RECORD_BYTES
+    assert layout.nbytes <= planfmt.RECORD_BYTES
     assert [f.name for f in layout.fields[:5]] == ["op", "variant", "flags", "input", "output"]
 
 
@@ -36,7 +36,7 @@ def test_operator_codes_are_distinct_and_dense():
 def test_pack_and_unpack_are_inverse(layout):
     values = {f.name: (list(range(f.count)) if f.count > 1 else i % 100) for i, f in enumerate(layout.fields)}
     data = layout.pack(values)
-    assert len(data) == layout.bytes
+    assert len(data) == layout.nbytes
     assert {k: list(v) if isinstance(v, tuple) else v for k, v in layout.unpack(data).items()} == values
 
 

@@ -12,12 +12,12 @@ import flatbuffers
 import numpy as np
 import pytest
 from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+from tests.support.tflite_writer import OpSpec, TensorSpec, single_op, write_tflite
 from tinymlaas.errors import ModelError, TinymlError, UnsupportedError
 from tinymlaas.ops import OPS
 from tinymlaas.tflite.importer import read
 from tinymlaas.tflite.schema import BUILTIN_OPERATORS, TENSOR_TYPES
-
-from tests.support.tflite_writer import OpSpec, TensorSpec, single_op, write_tflite
 
 ACT = TensorSpec((1, 4), 0.5, 3)
 WINDOW = {"padding": 1, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}

@@ -7,12 +7,12 @@ import time
 
 import numpy as np
 import pytest
+
+from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
 from tinymlaas.errors import ModelError, UnsupportedError
 from tinymlaas.ops import OPS
 from tinymlaas.tflite.importer import read
 from tinymlaas.tflite.reader import NO_OPTIONS, Reader, Table
-
-from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
 
 
 def _model() -> bytes:

@@ -147,7 +147,7 @@ def test_misaligned_weights():
     ("name", "value"), [("multiplier", 1), ("multiplier", -(1 << 31)), ("shift", -32), ("shift", 31)]
 )
 def test_channel_fault_names_the_channel(name, value):
-    at = field("CONV_2D", "channels") + 2 * CHANNEL.bytes
+    at = field("CONV_2D", "channels") + 2 * CHANNEL.nbytes
     with pytest.raises(ModuleError, match="out of range: channel 2"):
         library().load(patched(CHANNEL, name, value, at))
 

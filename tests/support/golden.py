@@ -42,7 +42,9 @@ def model(name: str) -> bytes:
 
 def vectors(name: str) -> Vectors:
     """All vectors of a model, seeded random ones first, then those made from real samples."""
-    loaded = [np.load(path) for kind in ("random", "real") if (path := FOLDER / "golden" / f"{name}.{kind}.npz").exists()]
+    loaded = [
+        np.load(path) for kind in ("random", "real") if (path := FOLDER / "golden" / f"{name}.{kind}.npz").exists()
+    ]
     return Vectors(*(np.concatenate([z[key] for z in loaded]) for key in ("inputs", "outputs")))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+
 from tinymlaas.ctypes_host import Bytes, NativeLibrary, Table, aligned_bytes
 from tinymlaas.planfmt import CHANNEL, OPERATORS, RECORD_BYTES, record_layout
 from tinymlaas.toolchain.hostlib import build_hostlib

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 from hypothesis import strategies as st
-from tinymlaas.tflite.schema import ACTIVATIONS
 
 from tests.support.tflite_writer import TensorSpec, single_op
+from tinymlaas.tflite.schema import ACTIVATIONS
 
 Draw = Callable[[st.SearchStrategy], object]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from tinymlaas.compile import compile_model
 
 from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
+from tinymlaas.compile import compile_model
 
 # 0 is NONE and 1 RELU in the schema's ActivationFunctionType; padding 0 is SAME, 1 is VALID.
 _WINDOW = {"padding": 0, "strideH": 1, "strideW": 1}

@@ -19,7 +19,17 @@ def boards(as_json: Annotated[bool, typer.Option("--json", help="Print a JSON ar
         print_json([_row(b) for b in known])
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("board", "folder", "MCU", "kernel target", "mpy arch", "RAM KB", "flash KB", "clock MHz", "reached by"):
+    for name in (
+        "board",
+        "folder",
+        "MCU",
+        "kernel target",
+        "mpy arch",
+        "RAM KB",
+        "flash KB",
+        "clock MHz",
+        "reached by",
+    ):
         table.add_column(name, justify="right" if name[-2:] in ("KB", "Hz") else "left")
     for b in known:
         sizes = [str(x // 1024) if x else "" for x in (b.ram_bytes, b.flash_bytes)]

@@ -17,7 +17,9 @@ from .console import data, print_json, read_file, write_file
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN.tflite", help="Fully quantised (int8) model.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Module file; default: IN.tml.")] = None,
-    target: Annotated[str, typer.Option(help="A board (see `boards`) or a kernel target; `any` runs everywhere.")] = "any",
+    target: Annotated[
+        str, typer.Option(help="A board (see `boards`) or a kernel target; `any` runs everywhere.")
+    ] = "any",
     labels: Annotated[Path | None, typer.Option(help="Text file, one class name per line.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:

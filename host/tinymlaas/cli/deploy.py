@@ -37,7 +37,9 @@ def deploy(
     on: Annotated[str, typer.Option(metavar="PORT", help="Serial port of the board, such as /dev/ttyACM0.")],
     tool: Annotated[str, typer.Option("--with", help="mpremote; or ampy for boards where that suits.")] = "mpremote",
     romfs: Annotated[bool, typer.Option(help="Use the board's ROMFS partition when it has one.")] = True,
-    overwrite: Annotated[bool, typer.Option(help="Reuse the room of the old module; an interruption then loses it.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option(help="Reuse the room of the old module; an interruption then loses it.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:

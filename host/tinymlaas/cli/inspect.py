@@ -16,7 +16,9 @@ from .console import data, print_json, read_file, talk
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A module (.tml), or a .tflite which is compiled first.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A module (.tml), or a .tflite which is compiled first.")
+    ],
     plot: Annotated[Path | None, typer.Option(help="Draw the memory map into this file (.png, .svg, .pdf).")] = None,
     target: Annotated[str, typer.Option(help="Board or kernel target a .tflite is compiled for.")] = "any",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,

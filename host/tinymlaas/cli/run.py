@@ -18,10 +18,16 @@ from .console import data, print_json, progress, read_file, write_file
 
 def run(
     module: Annotated[Path, typer.Argument(metavar="MODULE", help="Inference module (.tml).")],
-    on: Annotated[str, typer.Option(metavar="BOARD", help="host, unix, qemu-m3, qemu-m4, qemu-rv32, pico, or a serial port.")],
-    inputs: Annotated[Path, typer.Option("--input", metavar="IN.npy", help="Array (N, *input shape) in the model's dtype.")],
+    on: Annotated[
+        str, typer.Option(metavar="BOARD", help="host, unix, qemu-m3, qemu-m4, qemu-rv32, pico, or a serial port.")
+    ],
+    inputs: Annotated[
+        Path, typer.Option("--input", metavar="IN.npy", help="Array (N, *input shape) in the model's dtype.")
+    ],
     output: Annotated[Path | None, typer.Option(metavar="OUT.npy", help="Where the outputs go.")] = None,
-    reset_each: Annotated[bool, typer.Option("--reset-each", help="Reset the model's state before each input.")] = False,
+    reset_each: Annotated[
+        bool, typer.Option("--reset-each", help="Reset the model's state before each input.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
     """Run a module on a board and collect its outputs and figures."""

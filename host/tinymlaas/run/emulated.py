@@ -20,7 +20,9 @@ _NAME = "model.tml"
 def run_pico(board: Board, module: Module, inputs: Array, reset_each: bool, progress: Progress) -> Result:
     """The emulated Raspberry Pi Pico: exact cycles of a Cortex-M0+ without flash wait states."""
     firmware = build_firmware(board)
-    with EmulatedPico(firmware.image, romfs=build({_NAME: module.data}), blobs={FLASH_BYTES: inputs.tobytes()}) as device:
+    with EmulatedPico(
+        firmware.image, romfs=build({_NAME: module.data}), blobs={FLASH_BYTES: inputs.tobytes()}
+    ) as device:
         answers = run_session(
             device,
             f"/rom/{_NAME}",

@@ -76,5 +76,7 @@ def _lines(command: list[str], inferences: int, progress: Progress) -> Iterator[
             lines.append(line)
             progress(max(len(lines) - 1, 0), inferences)
     if process.returncode != 0 or len(lines) != inferences + 1:
-        raise DeviceError(f"MicroPython ended with {process.returncode}:\n" + b"".join(lines).decode(errors="replace").strip())
+        raise DeviceError(
+            f"MicroPython ended with {process.returncode}:\n" + b"".join(lines).decode(errors="replace").strip()
+        )
     yield from lines

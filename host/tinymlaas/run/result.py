@@ -51,7 +51,9 @@ def check_inputs(module: Module, inputs: Array, name: str) -> Array:
     if len(module.inputs) != 1:
         raise UsageError(f"{name}: the model has {len(module.inputs)} inputs; `run` feeds models with one")
     tensor = module.inputs[0]
-    shapes = [tensor.shape, tensor.shape[1:]] if tensor.shape[:1] == (1,) else [tensor.shape]  # a batch of 1 may be left out
+    shapes = (
+        [tensor.shape, tensor.shape[1:]] if tensor.shape[:1] == (1,) else [tensor.shape]
+    )  # a batch of 1 may be left out
     if inputs.ndim < 1 or inputs.dtype != np.dtype(tensor.dtype) or inputs.shape[1:] not in shapes:
         wanted = f"(N, {', '.join(map(str, tensor.shape))}) {tensor.dtype}"
         raise UsageError(f"{name}: shape {inputs.shape} {inputs.dtype}; the model takes {wanted}")
