@@ -79,18 +79,23 @@ def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
     w = _window(graph, op)
-    weights = values(graph.tensor(op.inputs[weighted.WEIGHTS]))
-    reals = weighted.per_channel_reals(graph, op, w.out_c)
+    by_tap = values(graph.tensor(op.inputs[weighted.WEIGHTS])).reshape(-1, w.out_c)
+    # With one input channel it is a convolution, whose kernels share what they gather among all output channels.
+    operator, weights, scratch_bytes = (
+        ("CONV_2D", by_tap.T, scratch.conv_2d(w, target))
+        if w.in_c == 1
+        else ("DEPTHWISE_CONV_2D", by_tap, scratch.depthwise_conv_2d(w, target))
+    )
     return Step(
-        "DEPTHWISE_CONV_2D",
+        operator,
         op,
         w.fields() | weighted.range_fields(graph, op, activation_limits(graph, op, op.attrs.activation)),
         {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])},
         {
-            "weights": weights.tobytes(),
-            "channels": weighted.channel_stream(graph, op, weights.reshape(-1, w.out_c).T, reals),
+            "weights": np.ascontiguousarray(weights).tobytes(),
+            "channels": weighted.channel_stream(graph, op, by_tap.T, weighted.per_channel_reals(graph, op, w.out_c)),
         },
-        scratch.depthwise_conv_2d(w, target),
+        scratch_bytes,
         _macs(graph, op),
     )
 
