@@ -1,4 +1,6 @@
 #define TML_TARGET_NAME "m4"
 #define TML_TARGET_ID TML_TARGET_M4
+#define TML_TARGET_VARIANTS(X) \
+    X(CONV_2D, conv_2d, DSP, dsp)
 
 #include "targets/table.h"

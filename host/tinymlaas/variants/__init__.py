@@ -7,10 +7,10 @@ from dataclasses import replace
 from ..graph import Graph, Op
 from ..plan import Step
 from ..planfmt import VARIANTS as NUMBERS
-from . import plain
+from . import dsp, plain
 from .base import Variant
 
-VARIANTS: tuple[Variant, ...] = ()
+VARIANTS: tuple[Variant, ...] = (*dsp.VARIANTS,)
 
 
 def choose(graph: Graph, op: Op, step: Step, target: str) -> Step:

@@ -1,0 +1,121 @@
+"""The kernels with DSP instructions, through their C models: bytes of the reference, nothing written but output and scratch."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.kernels import test_shipped as shipped
+from tests.support.kernels import GUARD, Case, arena_of, random_bytes
+from tinymlaas.ctypes_host import NativeLibrary, aligned_bytes
+from tinymlaas.graph import Graph, Op
+from tinymlaas.plan import Step
+from tinymlaas.planfmt import OPERATORS, VARIANTS
+from tinymlaas.toolchain.hostlib import build_hostlib
+from tinymlaas.variants import dsp
+
+GRAPH = Graph("test", (), (), (), ())
+OP = Op("TEST", 0, "test", (), (), None)
+
+
+@cache
+def library() -> NativeLibrary:
+    """The core with the table of the m4 target."""
+    return NativeLibrary(build_hostlib("m4"))
+
+
+def lowered(case: Case, weights_bytes: int) -> Step | None:
+    """The step that the planner would make of a plain record, when the kernel applies."""
+    constants = {"weights": case.constants[:weights_bytes], "channels": case.constants[case.fields["channels"] :]}
+    step = Step(case.op, OP, case.fields, {}, constants, outputs=case.output[1])
+    variant = next(v for v in dsp.VARIANTS if v.operator == case.op)
+    return variant.lower(GRAPH, OP, step, "m4")
+
+
+def packed(case: Case, step: Step, gaps: list[int]) -> Case:
+    """The same call with the step's constants and scratch."""
+    rng = np.random.default_rng(1)
+    constants, places = b"", {}
+    for name, data in step.constants.items():
+        places[name] = len(constants)
+        constants += data + bytes(-len(data) % 4)
+    source, (target, size) = case.fields["input"], case.output
+    in_bytes = len(case.data) - source if source > target else target - source
+    parts = [random_bytes(rng, step.scratch_bytes, "random"), case.data[source : source + in_bytes], bytes(size)]
+    data, (scratch, at_input, at_output) = arena_of(rng, parts, [4 * gaps[0], *gaps[1:]])
+    fields = {k: v for k, v in step.fields.items() if k not in ("weights", "channels")} | places
+    fields |= {"scratch": scratch, "scratch_bytes": step.scratch_bytes, "aux_bytes": len(step.constants["aux"])}
+    fields |= {"input": at_input, "output": at_output, "variant": VARIANTS["dsp"], "op": OPERATORS[step.operator][0]}
+    written = ((at_output, size), (scratch, step.scratch_bytes))
+    return Case(step.operator, fields, constants, data, written, (at_output, size))
+
+
+def run(case: Case) -> bytes:
+    """The output; asserts that the load-time check passes and that nothing else changed."""
+    lib, constants = library(), case.constants_array()
+    assert lib.check(case.op, case.record, constants, len(case.data)) == ""
+    room = aligned_bytes(GUARD + len(case.data) + GUARD, 0xA5)
+    arena = room[GUARD : GUARD + len(case.data)]
+    arena[:] = np.frombuffer(case.data, np.uint8)
+    before = room.copy()
+    lib.run_kernel("shipped", case.op, case.record, constants, arena)
+    output = arena[case.output[0] : sum(case.output)].tobytes()
+    for offset, size in case.written:
+        arena[offset : offset + size] = before[GUARD + offset : GUARD + offset + size]
+    assert np.array_equal(room, before), "wrote outside its output and scratch"
+    return output
+
+
+def weights_bytes(case: Case) -> int:
+    f = case.fields
+    if case.op == "FULLY_CONNECTED":
+        return f["in_features"] * f["out_features"]
+    per_channel = f["in_c"] if case.op == "CONV_2D" else 1
+    return f["filter_h"] * f["filter_w"] * f["out_c"] * per_channel
+
+
+CASES = {"CONV_2D": shipped.CASES["CONV_2D"]}
+
+
+@pytest.mark.parametrize("op", CASES)
+@settings(max_examples=200, deadline=None, print_blob=True)
+@given(data=st.data())
+def test_equals_reference(op, data):
+    case = data.draw(CASES[op])
+    step = lowered(case, weights_bytes(case))
+    assume(step is not None)
+    assert run(packed(case, step, data.draw(shipped.GAPS))) == case.run("ref")
+
+
+@pytest.mark.parametrize("shift", [-1, 32])
+def test_check_refuses_shifts(shift):
+    case = next_case()
+    stream = np.frombuffer(case.constants, "<i4").copy()
+    stream[case.fields["aux"] // 4 + 3] = shift
+    damaged = replace(case, constants=stream.tobytes())
+    assert "out of range" in library().check(case.op, case.record, damaged.constants_array(), len(case.data))
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [("aux_bytes", -16), ("scratch_bytes", -1), ("scratch", 2), ("weights", 1 << 20), ("in_c", 60000)],
+)
+def test_check_refuses_what_does_not_fit(field, change):
+    case = next_case()
+    damaged = replace(case, fields=case.fields | {field: case.fields[field] + change})
+    assert library().check(damaged.op, damaged.record, damaged.constants_array(), len(damaged.data)) != ""
+
+
+def next_case() -> Case:
+    """A small convolution."""
+    y = shipped.Direction(5, 5, 3, 1, 1, 1)
+    fields = shipped.window_fields(y, y, 4, 6)
+    fields |= {"in_zero_point": -1, "out_zero_point": 3, "act_min": -128, "act_max": 127}
+    sizes = (100, 3 * 3 * 4 * 6, 150, 36)
+    case = shipped.weighted_case("CONV_2D", fields, sizes, 6, 1, [0, 0, 0], ("random", "max"), False)
+    step = lowered(case, sizes[1])
+    assert step is not None
+    return packed(case, step, [0, 0, 0])

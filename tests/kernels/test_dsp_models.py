@@ -1,0 +1,42 @@
+"""Whole models with the DSP kernels, bit for bit: C models on this machine, the instructions themselves in QEMU."""
+
+import numpy as np
+import pytest
+
+from tests.support import golden
+from tinymlaas.compile import compile_model
+from tinymlaas.ctypes_host import NativeLibrary
+from tinymlaas.run import run_module
+from tinymlaas.toolchain.hostlib import build_hostlib
+
+BOARDS = ["qemu-m4"]
+FEW = 3  # vectors on the laptop; the boards run all
+
+
+@pytest.mark.parametrize("name", golden.SEVEN)
+def test_c_models(name):
+    golden.require()
+    vectors = golden.vectors(name)
+    module = compile_model(golden.model(name), name, "m4").module
+    model = NativeLibrary(build_hostlib("m4")).load(module)
+    assert model.selftest() == [0, 0]
+    for value, expected in zip(vectors.inputs[:FEW], vectors.outputs, strict=False):
+        assert np.array_equal(model.run([value])[0], expected)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", golden.SEVEN)
+def test_boards(name, board):
+    golden.require()
+    vectors = golden.vectors(name)
+    module = compile_model(golden.model(name), name, "m4").module
+    result = run_module(module, name, board, vectors.inputs)
+    wrong = [i for i in range(len(vectors.inputs)) if not np.array_equal(result.outputs[0][i], vectors.outputs[i])]
+    assert not wrong, f"{len(wrong)} of {len(vectors.inputs)} vectors differ, first: {wrong[0]}"
+
+
+def test_digits():
+    digits = golden.digits()
+    model = NativeLibrary(build_hostlib("m4")).load(compile_model(digits.data, "digits", "m4").module)
+    for value, expected in zip(digits.inputs[:20], digits.outputs, strict=False):
+        assert np.array_equal(model.run([value])[0].ravel(), np.ravel(expected))
