@@ -2,6 +2,7 @@
 
 import json
 import struct
+import subprocess
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from tests.support.devices import bench
 from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas.compile import compile_model
 from tinymlaas.planfmt import HEADER, TARGETS
+from tinymlaas.target import board_by_name
+from tinymlaas.toolchain.firmware import build_firmware
 from tinymlaas.unpack import unpack
 
 BOARDS = ["unix", "qemu-m3", "pico"]
@@ -360,6 +363,22 @@ def test_a_heap_that_holds_the_arena_but_not_the_module():
         assert said.endswith("; put it in ROMFS, where it runs in place, or use a smaller model")
         small.run("fill = None")
         assert small.value("tinyml.Model('digits.tml').selftest()")
+
+
+def test_any_heap_ends_in_a_result_or_a_memory_error(tmp_path):
+    (tmp_path / "digits.tml").write_bytes(MODULE)
+    program = "import tinyml\nprint(tinyml.Model('digits.tml').selftest())"
+    image, said = build_firmware(board_by_name("unix")).image, []
+    for heap_bytes in range(6_000, 30_000, 1_000):
+        command = [str(image), "-X", f"heapsize={heap_bytes}", "-c", program]
+        done = subprocess.run(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        said.append(done.stdout.strip().splitlines()[-1])
+        assert done.returncode == (0 if said[-1] == "True" else 1), said
+    assert all(line == "True" or line.startswith("MemoryError: ") for line in said)
+    assert any("module needs" in line for line in said)
+    assert said[-1] == "True"
 
 
 def test_metadata_is_not_needed_to_run():
