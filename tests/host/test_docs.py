@@ -188,6 +188,14 @@ def test_paths_in_backticks_exist(document):
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_files_named_by_the_design_exist():
+    """There they are named from the package or the native module."""
+    names = re.findall(r"`([\w/]+\.(?:py|c|h))`", (ROOT / "docs/DESIGN.md").read_text())
+    folders = [ROOT / folder for folder in ("", "host/tinymlaas", "host/tinymlaas/device", "native_module")]
+    assert len(names) > 10
+    assert [name for name in names if not any((folder / name).exists() for folder in folders)] == []
+
+
 @pytest.mark.parametrize("path", [bench.DOCS, bench.README], ids=lambda p: p.name)
 def test_place_for_figures(path):
     before, begin, rest = path.read_text().partition(bench.BEGIN)
