@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -98,9 +99,15 @@ def _all(options: argparse.Namespace) -> None:
         if board.has_firmware:
             tasks += [_firmware_task(board.name, stock) for stock in (False, True)]
     tasks += [_natmod_task(arch) for arch in natmod.ARCHES]
+    # The builds share the cores, they do not each take all of them.
+    os.environ.setdefault("TINYML_JOBS", str(max(1, (os.cpu_count() or 1) // PARALLEL_BUILDS)))
     with ThreadPoolExecutor(PARALLEL_BUILDS) as pool:
-        for future in [pool.submit(task) for task in tasks]:
-            future.result()
+        try:
+            for future in [pool.submit(task) for task in tasks]:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # one failure is enough to read
+            raise
     process.say(f"{len(tasks)} builds are up to date after {time.monotonic() - begin:.0f} s")
 
 
