@@ -30,11 +30,11 @@ board_region = -Wl,--defsym=$(1)_start=$($(2)_START) -Wl,--defsym=$(1)_size=$($(
 LDFLAGS += $(call board_region,board_code,BOARD_CODE) $(call board_region,board_data,BOARD_DATA)
 LDFLAGS += -Wl,--defsym=board_bulk_start=$(BOARD_BULK_START)
 
+comma := ,
 # Functions of the port that this layer replaces. Wrapping works whether or not the port's version defines them.
 BOARD_WRAPPED = main uart_init uart_rx_chr uart_tx_strn mp_hal_stdio_poll mp_hal_ticks_ms mp_hal_ticks_us \
 	mp_hal_ticks_cpu mp_hal_time_ns mp_hal_delay_ms mp_hal_delay_us
 LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(BOARD_WRAPPED))
-comma := ,
 
 vpath %.c $(abspath $(QEMU_COMMON)/..)
 SRC_C += $(addprefix qemu_common/, \

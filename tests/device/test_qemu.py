@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serial
 
 from tinymlaas import romfs
 from tinymlaas.device.qemu import QemuBoard, QemuMachine
@@ -175,6 +176,16 @@ def test_mpremote_reaches_it_over_a_pty(name: str, tmp_path: Path) -> None:
         assert "ROMFS image size" in mpremote(port, "romfs", "query")
         assert mpremote(port, "soft-reset", "eval", "6 * 7").strip() == "42"
     assert back.read_bytes() == sent.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["qemu-m3", "qemu-rv32"])
+def test_ctrl_c_ends_a_loop(name: str) -> None:
+    with start(name) as device, device.pty() as port, serial.Serial(port, timeout=20) as console:
+        console.write(b"while True: pass\r\n\r\n")
+        console.read_until(b"... ")
+        time.sleep(0.2)
+        console.write(b"\x03")
+        assert b"KeyboardInterrupt" in console.read_until(b"KeyboardInterrupt")
 
 
 def test_mpremote_deploys_a_romfs_and_the_driver_carries_on(tmp_path: Path) -> None:

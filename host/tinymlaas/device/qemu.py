@@ -19,7 +19,7 @@ from tinymlaas.device.transport import DeviceBase, check_output
 from tinymlaas.errors import BoardError, DeviceError
 from tinymlaas.target import Board
 
-BOOT_TIMEOUT_S = 20.0
+BOOT_TIMEOUT_S = 60.0
 CHUNK_BYTES = 1 << 16
 HEARD_BYTES = 1500  # shown when a board fails
 COUNTER_MODULUS = 1 << 32
