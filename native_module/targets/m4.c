@@ -1,6 +1,7 @@
 #define TML_TARGET_NAME "m4"
 #define TML_TARGET_ID TML_TARGET_M4
 #define TML_TARGET_VARIANTS(X) \
-    X(CONV_2D, conv_2d, DSP, dsp)
+    X(CONV_2D, conv_2d, DSP, dsp) \
+    X(DEPTHWISE_CONV_2D, depthwise_conv_2d, DSP, dsp)
 
 #include "targets/table.h"

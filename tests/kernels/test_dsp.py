@@ -13,7 +13,7 @@ from tests.support.kernels import GUARD, Case, arena_of, random_bytes
 from tinymlaas.ctypes_host import NativeLibrary, aligned_bytes
 from tinymlaas.graph import Graph, Op
 from tinymlaas.plan import Step
-from tinymlaas.planfmt import OPERATORS, VARIANTS
+from tinymlaas.planfmt import CHANNEL, OPERATORS, VARIANTS
 from tinymlaas.toolchain.hostlib import build_hostlib
 from tinymlaas.variants import dsp
 
@@ -77,7 +77,30 @@ def weights_bytes(case: Case) -> int:
     return f["filter_h"] * f["filter_w"] * f["out_c"] * per_channel
 
 
-CASES = {"CONV_2D": shipped.CASES["CONV_2D"]}
+@st.composite
+def sides(draw, stride):
+    """One direction of a 3 x 3 window."""
+    size, pad = draw(st.integers(1, 13)), draw(st.integers(0, 2))
+    out = draw(st.integers(1, min(9, (size + pad - 1) // stride + 1)))
+    return shipped.Direction(size, out, 3, pad, stride, 1)
+
+
+@st.composite
+def planes(draw):
+    """Depthwise 3 x 3 as the kernel takes it, and now and then with one input channel, which becomes a CONV_2D."""
+    stride = draw(st.integers(1, 2))
+    y, x = draw(sides(stride)), draw(sides(stride))
+    in_c = draw(st.sampled_from([4, 8, 12, 1]))
+    out_c = in_c if in_c > 1 else draw(st.integers(1, 9))
+    fields = shipped.window_fields(y, x, in_c, out_c) | draw(shipped.ranges())
+    sizes = (y.size * x.size * in_c, 9 * out_c, y.out * x.out * out_c, 6 * out_c)
+    kinds = (draw(shipped.KINDS), draw(shipped.KINDS))
+    return shipped.weighted_case(
+        "DEPTHWISE_CONV_2D", fields, sizes, out_c, draw(shipped.SEEDS), draw(shipped.GAPS), kinds, False
+    )
+
+
+CASES = {"CONV_2D": shipped.CASES["CONV_2D"], "DEPTHWISE_CONV_2D": planes()}
 
 
 @pytest.mark.parametrize("op", CASES)
@@ -92,7 +115,7 @@ def test_equals_reference(op, data):
 
 @pytest.mark.parametrize("shift", [-1, 32])
 def test_check_refuses_shifts(shift):
-    case = next_case()
+    case = small_case()
     stream = np.frombuffer(case.constants, "<i4").copy()
     stream[case.fields["aux"] // 4 + 3] = shift
     damaged = replace(case, constants=stream.tobytes())
@@ -104,18 +127,49 @@ def test_check_refuses_shifts(shift):
     [("aux_bytes", -16), ("scratch_bytes", -1), ("scratch", 2), ("weights", 1 << 20), ("in_c", 60000)],
 )
 def test_check_refuses_what_does_not_fit(field, change):
-    case = next_case()
+    case = small_case()
     damaged = replace(case, fields=case.fields | {field: case.fields[field] + change})
     assert library().check(damaged.op, damaged.record, damaged.constants_array(), len(damaged.data)) != ""
 
 
-def next_case() -> Case:
-    """A small convolution."""
+def small_plain(bias: int | None = None, shift: int = -8) -> Case:
+    """A small convolution; with one bias and shift for all channels when they are given."""
     y = shipped.Direction(5, 5, 3, 1, 1, 1)
     fields = shipped.window_fields(y, y, 4, 6)
     fields |= {"in_zero_point": -1, "out_zero_point": 3, "act_min": -128, "act_max": 127}
-    sizes = (100, 3 * 3 * 4 * 6, 150, 36)
-    case = shipped.weighted_case("CONV_2D", fields, sizes, 6, 1, [0, 0, 0], ("random", "max"), False)
-    step = lowered(case, sizes[1])
+    case = shipped.weighted_case("CONV_2D", fields, (100, 216, 150, 36), 6, 1, [0, 0, 0], ("random", "max"), False)
+    if bias is None:
+        return case
+    stream = CHANNEL.pack({"bias": bias, "multiplier": 2**30 + 12345, "shift": shift}) * 6
+    return replace(case, constants=case.constants[:216] + stream)
+
+
+def small_case() -> Case:
+    """The same as the kernel takes it."""
+    case = small_plain()
+    step = lowered(case, 216)
     assert step is not None
     return packed(case, step, [0, 0, 0])
+
+
+def test_strips_of_rows_meet():
+    y, x = shipped.Direction(9, 9, 3, 1, 1, 1), shipped.Direction(11, 11, 3, 1, 1, 1)
+    fields = shipped.window_fields(y, x, 4, 4)
+    fields |= {"in_zero_point": 5, "out_zero_point": -128, "act_min": -100, "act_max": 90}
+    case = shipped.weighted_case(
+        "DEPTHWISE_CONV_2D", fields, (396, 36, 396, 24), 4, 3, [0, 0, 0], ("random", "random"), False
+    )
+    step = lowered(case, 36)
+    row_bytes = 7 * 16  # two blocks of four outputs read seven words
+    for scratch_bytes in (3 * row_bytes, 4 * row_bytes, step.scratch_bytes):
+        assert run(packed(case, replace(step, scratch_bytes=scratch_bytes), [0, 0, 0])) == case.run("ref")
+
+
+def test_channels_that_are_dead_are_constant():
+    case = small_plain(bias=2**30, shift=-28)
+    assert run(packed(case, lowered(case, 216), [0, 0, 0])) == case.run("ref")
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_multipliers_that_do_not_round_twice_are_left_to_the_plain_kernel(shift):
+    assert lowered(small_plain(0, shift), 216) is None

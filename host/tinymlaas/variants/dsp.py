@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .. import quant as q
 from ..graph import Array, Graph, Op
 from ..plan import Step
 from ..planfmt import CHANNEL
@@ -48,21 +49,31 @@ def layer_of(step: Step, inputs: int) -> Layer:
     return Layer(weights, bias, multiplier, shift, step.fields["out_zero_point"])
 
 
+def _constant_channels(layer: Layer) -> tuple[Array, Array]:
+    """Whether a channel's output is the same for all inputs, and that output: dead channels have biases of any size."""
+    low, high = layer.bias - layer.largest_sum, layer.bias + layer.largest_sum
+    ends = [
+        q.requantize(x, layer.multiplier, layer.shift, layer.zero_point, (-128, 127)).astype(np.int64)
+        for x in (low, high)
+    ]
+    sound = (layer.shift <= 0) & (low >= -_LIMIT) & (high < _LIMIT)  # then the output grows with the sum
+    return sound & (ends[0] == ends[1]), ends[0]
+
+
 def channel_stream(layer: Layer, round_up: int) -> bytes | None:
     """``tml_dsp_channel_t`` of all channels and of padding to a multiple of ``round_up``, or None where a bound cannot be proven."""
-    largest = layer.largest_sum + np.abs(layer.bias)
-    right = -layer.shift
-    # Where even the largest sum rounds to nothing the shift does not matter; it may then be too long for the constants below.
-    nothing = largest * layer.multiplier < np.int64(1) << np.clip(29 + right, 0, 62)
-    multiplier = np.where(nothing, 0, layer.multiplier)
-    right = np.where(nothing, 1, right)
+    constant, value = _constant_channels(layer)
+    bias, multiplier = (np.where(constant, 0, x) for x in (layer.bias, layer.multiplier))
+    right = np.where(constant, 1, -layer.shift)
+    largest = layer.largest_sum + np.abs(bias)
     shortest = 0 if layer.zero_point == -128 else 1
     if 2 * largest.max() >= _LIMIT or right.min() < shortest or right.max() > 31:
         return None
     rounding = np.where(right > 0, np.int64(1) << np.maximum(right - 1, 0), 0) + (np.int64(layer.zero_point) << right)
+    rounding = np.where(constant, 2 * value + 1, rounding)
     if (largest + np.abs(rounding)).max() >= _LIMIT - 2:
         return None
-    entries = np.stack([2 * layer.bias, multiplier, rounding, right], axis=1)
+    entries = np.stack([2 * bias, multiplier, rounding, right], axis=1)
     padding = np.zeros((-len(entries) % round_up, 4), np.int64)
     return np.concatenate([entries, padding]).astype("<i4").tobytes()
 
@@ -77,12 +88,13 @@ def pair_weights(weights: Array) -> Array | None:
     both = 256 * padded[1::2] + padded[::2]
     if both.min() < -(1 << 15) or (128 * np.abs(padded[1::2]).sum(axis=1)).max() >= _SUM_LIMIT:
         return None
-    return both.reshape(len(both), -1, _QUAD)[:, :, [0, 2, 1, 3]].astype("<i2")
+    paired: Array = both.reshape(len(both), -1, _QUAD)[:, :, [0, 2, 1, 3]].astype("<i2")
+    return paired
 
 
 def _quads(step: Step) -> int:
     f = step.fields
-    return -(-f["filter_h"] * f["filter_w"] * f["in_c"] // _QUAD)
+    return -(-int(f["filter_h"] * f["filter_w"] * f["in_c"]) // _QUAD)
 
 
 def _lower_conv_2d(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
@@ -105,4 +117,77 @@ def _cost_conv_2d(step: Step, target: str) -> float:
     return float(blocks * (60 + _PIXELS * pixel + pairs * tile))
 
 
-VARIANTS = (Variant("dsp", "CONV_2D", TARGETS, _lower_conv_2d, _cost_conv_2d),)
+_TAPS = 3
+_CHANNELS = 4  # of a depthwise convolution at a time
+_STRIP_BYTES = 4096  # of scratch for a strip of rows, unless three rows need more
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How a depthwise convolution runs: rows along the longer side of the output, unpacked in strips."""
+
+    transposed: bool
+    count: int  # rows of the output
+    outputs: int  # of a row
+    stride: int  # from row to row
+    words: int  # of a channel in an unpacked row
+    strip: int  # rows of the output at a time
+
+    @property
+    def bytes(self) -> int:
+        """Of an unpacked row."""
+        return self.words * 4 * _CHANNELS
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Of a strip."""
+        return ((self.strip - 1) * self.stride + _TAPS) * self.bytes
+
+
+def _rows(fields: dict[str, int]) -> Rows:
+    transposed = fields["out_h"] > fields["out_w"]
+    along, across = ("h", "w") if transposed else ("w", "h")
+    outputs, stride = fields[f"out_{along}"], fields[f"stride_{across}"]
+    rows = Rows(
+        transposed, fields[f"out_{across}"], outputs, stride, -(-outputs // 4) * 2 * fields[f"stride_{along}"] + 1, 1
+    )
+    fitting = (_STRIP_BYTES // rows.bytes - _TAPS) // stride + 1
+    return replace(rows, strip=max(1, min(rows.count, fitting)))
+
+
+def _planes_apply(fields: dict[str, int]) -> bool:
+    square = fields["filter_h"] == fields["filter_w"] == _TAPS and fields["dilation_h"] == fields["dilation_w"] == 1
+    along = fields["stride_h"] if fields["out_h"] > fields["out_w"] else fields["stride_w"]
+    return square and along <= 2 and fields["in_c"] == fields["out_c"] and fields["in_c"] % _CHANNELS == 0
+
+
+def _lower_depthwise_conv_2d(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
+    f = step.fields
+    taps = np.frombuffer(step.constants["weights"], np.int8).reshape(-1, f["out_c"]).T
+    by_channel = replace(step, constants=step.constants | {"weights": taps.tobytes()})
+    if f["in_c"] == 1:
+        return _lower_conv_2d(graph, op, replace(by_channel, operator="CONV_2D"), target)
+    if not _planes_apply(f):
+        return None
+    stream, rows = channel_stream(layer_of(by_channel, len(taps[0])), 1), _rows(f)
+    if stream is None:
+        return None
+    filters = taps.reshape(-1, _TAPS, _TAPS)
+    filters = np.pad(filters.transpose(0, 2, 1) if rows.transposed else filters, ((0, 0), (0, 0), (0, 1)))
+    return replace(step, constants={"weights": filters.tobytes(), "aux": stream}, scratch_bytes=rows.scratch_bytes)
+
+
+def _cost_depthwise_conv_2d(step: Step, target: str) -> float:
+    if step.operator == "CONV_2D":
+        return _cost_conv_2d(step, target)
+    rows = _rows(step.fields)
+    strips = -(-rows.count // rows.strip)
+    unpacked = (rows.count * rows.stride + strips * (_TAPS - rows.stride)) * (30 + 18 * rows.words)
+    computed = rows.count * (24 + 66 * -(-rows.outputs // 4)) + 70 * strips
+    return float(step.fields["out_c"] * (unpacked / _CHANNELS + computed))
+
+
+VARIANTS = (
+    Variant("dsp", "CONV_2D", TARGETS, _lower_conv_2d, _cost_conv_2d),
+    Variant("dsp", "DEPTHWISE_CONV_2D", TARGETS, _lower_depthwise_conv_2d, _cost_depthwise_conv_2d),
+)
