@@ -4,18 +4,25 @@
 // that says where, so that a test shows the cause.
 
 const SRAM = [0x20000000, 0x20042000];
-const READABLE = [
-  [0x00000000, 0x00004000], // boot ROM
-  [0x10000000, 0x14000000], // flash, four aliases
-  [0x14000000, 0x14004000], // XIP control
-  [0x15000000, 0x15004000], // XIP cache as SRAM
-  [0x18000000, 0x18004000], // SSI
-  SRAM,
-  [0x40000000, 0x40070000], // APB peripherals
-  [0x50000000, 0x50500000], // AHB-Lite peripherals, USB
-  [0xd0000000, 0xd0000180], // SIO
-  [0xe0000000, 0xe0100000], // private peripheral bus
+
+// By the address's top byte: how far the devices there reach.
+const MAPPED_BYTES = new Uint32Array(256);
+const MAPPED = [
+  [0x00, 0x4000], // boot ROM
+  [0x10, 0x1000000], // flash, four aliases
+  [0x11, 0x1000000],
+  [0x12, 0x1000000],
+  [0x13, 0x1000000],
+  [0x14, 0x4000], // XIP control
+  [0x15, 0x4000], // XIP cache as SRAM
+  [0x18, 0x4000], // SSI
+  [0x20, SRAM[1] - SRAM[0]],
+  [0x40, 0x70000], // APB peripherals
+  [0x50, 0x500000], // AHB-Lite peripherals, USB
+  [0xd0, 0x180], // SIO
+  [0xe0, 0x100000], // private peripheral bus
 ];
+for (const [top, bytes] of MAPPED) MAPPED_BYTES[top] = bytes;
 const BOOTROM_END = 0x00004000;
 const FLASH_END = 0x14000000;
 
@@ -29,7 +36,7 @@ export class BusFault extends Error {
 }
 
 const hex = (value) => '0x' + (value >>> 0).toString(16).padStart(8, '0');
-const isMapped = (address) => READABLE.some(([start, end]) => address >= start && address < end);
+const isMapped = (address) => (address & 0xffffff) < MAPPED_BYTES[address >>> 24];
 
 function check(core, address, bits, isWrite) {
   if (address & (bits / 8 - 1)) throw new BusFault(isWrite ? 'unaligned write,' : 'unaligned read,', bits, address, core);

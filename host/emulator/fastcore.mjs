@@ -31,6 +31,7 @@ class CodeCache {
     this.areas = [FLASH, SRAM, ROM].map((range) => new Area(range));
     this.codeWords = new Uint8Array(SRAM.size >> 2); // how many regions (up to 255) were made from each SRAM word
     this.live = new Set();
+    this.frame = { start: 0, ioCycles: 0 }; // cycle at which the running region was entered; cost of its last IO access
     this.views = this.makeViews();
     this.memory = this.makeMemory();
   }
@@ -40,8 +41,10 @@ class CodeCache {
     const [sram, flash] = [mcu.sram.buffer, mcu.flash.buffer];
     return {
       core: mcu.core,
+      FRAME: this.frame,
       SIO: (address) => mcu.sio.readUint32(address & 0xfffffff),
-      SIOW: (address, value) => mcu.sio.writeUint32(address & 0xfffffff, value >>> 0),
+      IOR: (address, cycle) => this.accessIo(address, cycle, () => mcu.core.readUint32(address), false),
+      IOW: (address, value, cycle) => this.accessIo(address, cycle, () => mcu.core.writeUint32(address, value >>> 0), true),
       R: new Int32Array(mcu.core.registers.buffer),
       CODE: this.codeWords,
       S32: new Int32Array(sram),
@@ -55,6 +58,15 @@ class CodeCache {
       F8: new Uint8Array(flash),
       G8: new Int8Array(flash),
     };
+  }
+
+  /** A peripheral sees the cycle at which the instruction begins; what it adds to it (SIO's divider) counts too. */
+  accessIo(address, cycle, access, isWrite) {
+    const { core } = this.mcu;
+    const begin = (core.cycles = this.frame.start + cycle);
+    const value = access();
+    this.frame.ioCycles = core.cycles - begin + 1 + core.cyclesIO(address, isWrite);
+    return value;
   }
 
   makeMemory() {
@@ -170,7 +182,7 @@ export function fastExecutor(mcu, hot = HOT) {
     }
     // Where translated code ends is a place to begin again: also after the instruction it left to the interpreter.
     arrived = true;
-    const start = core.cycles;
+    const start = (cache.frame.start = core.cycles);
     const spent = region.run(area.blocks[slot], Math.min(limit - start, MAX_RUN_CYCLES), 0);
     core.cycles = start + spent;
     return spent > 0;
@@ -183,8 +195,9 @@ export function fastExecutor(mcu, hot = HOT) {
       for (;;) {
         const limit = Math.min(stopCycle, clock.dueCycle);
         if (core.cycles >= limit || core.waiting) return;
+        if (core.interruptsUpdated && core.checkForInterrupts()) core.waiting = false;
         // An exception vector leaves bit 0 of the program counter set.
-        if (core.interruptsUpdated || !runRegion((registers[15] & ~1) >>> 0, limit)) step();
+        if (!runRegion((registers[15] & ~1) >>> 0, limit)) step();
       }
     },
   };

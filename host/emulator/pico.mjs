@@ -44,6 +44,16 @@ function readBootrom(path) {
   return words;
 }
 
+const SIO_FIFO_ST = 0x50;
+const SIO_FIFO_RD = 0x58;
+const FIFO_READABLE_AND_WRITABLE = 3;
+
+/** The mailbox to the second core, which is not emulated. Resetting that core waits for the 0 it sends from its boot ROM. */
+function stubFifo(sio) {
+  const read = sio.readUint32.bind(sio);
+  sio.readUint32 = (offset) => (offset === SIO_FIFO_ST ? FIFO_READABLE_AND_WRITABLE : offset === SIO_FIFO_RD ? 0 : read(offset));
+}
+
 /** Flash outlives a reset: give `mcu` the board's memory instead of its own. */
 function adoptFlash(mcu, flash) {
   mcu.flash = flash;
@@ -75,6 +85,7 @@ export class Pico {
     this.clock.attach(mcu.core);
     this.attachPeripherals();
     guardBus(mcu);
+    stubFifo(mcu.sio);
     mcu.onBreak = (code) => this.breakpoint(code);
     this.console.plugInto(mcu);
     this.executor = this.makeExecutor(mcu);

@@ -106,31 +106,32 @@ const LOADS = {
   ldrsb: ['T8', 'G8', 0],
 };
 
-/** Single-cycle IO: reads depend on no time and start nothing, so they need not leave. One cycle less than memory. */
-const loadSio = (d) => `if(t>>>28===13&&(t&3)===0){${d}=SIO(t);cy=cy-1|0;}else`;
+/** Reads of single-cycle IO depend on no time and start nothing: the block goes on, one cycle ahead of memory. */
+const loadSio = (d) => `if(t>>>28===13&&(t&3)===0){${d}=SIO(t);cy=cy-1|0;}else `;
 
-/** SRAM, else flash, else leave before the instruction and let the interpreter do it. */
+/** Any other peripheral: do the access at its cycle, then leave, for it may have raised an interrupt or set an alarm. */
+const loadIo = (d, block) => `if(t>>>30!==0&&(t&3)===0){${d}=IOR(t,${block.now()});${block.leaveAfterIo()}}else `;
+const storeIo = (s, block) => `if(t>>>30!==0&&(t&3)===0){IOW(t,${s},${block.now()});${block.leaveAfterIo()}}else `;
+
+/** SRAM, else flash, else a peripheral; what would fault is the interpreter's. */
 function load(kind, d, address, block) {
   const [sram, flash, shift] = LOADS[kind];
   const code =
     `t=${address}|0;${index(SRAM_BASE, shift)}if(x<${SRAM_BYTES >> shift})${d}=${sram}[x];else{` +
     `${index(FLASH_BASE, shift)}if(x<${FLASH_BYTES >> shift})${d}=${flash}[x];else ` +
-    `${kind === 'ldr' ? loadSio(d) : ''}{${block.exit()}}}`;
+    `${kind === 'ldr' ? loadSio(d) + loadIo(d, block) : ''}{${block.exit()}}}`;
   return { code, cycles: 2 };
 }
 
-/** The same for stores, except GPIO and FIFO, which may raise interrupts, and division, which takes time. */
-const SIO_QUIET_FROM = 0xd0000070;
-const SIO_QUIET_BYTES = 0x110;
-const storeSio = (s) => `if((t-${SIO_QUIET_FROM}>>>0)<${SIO_QUIET_BYTES}&&(t&3)===0){SIOW(t,${s});cy=cy-1|0;}else`;
-
 const STORES = { str: ['S32', 2], strh: ['S16', 1], strb: ['S8', 0] };
 
-/** SRAM words that hold no translated code; anything else is the interpreter's. */
+/** SRAM words that hold no translated code, else a peripheral; anything else is the interpreter's. */
 function store(kind, s, address, block) {
   const [sram, shift] = STORES[kind];
   const word = shift === 2 ? 'x' : `x>>>${2 - shift}`;
-  const code = `t=${address}|0;${index(SRAM_BASE, shift)}if(x<${SRAM_BYTES >> shift}&&CODE[${word}]===0)${sram}[x]=${s};else ${kind === 'str' ? storeSio(s) : ''}{${block.exit()}}`;
+  const code =
+    `t=${address}|0;${index(SRAM_BASE, shift)}if(x<${SRAM_BYTES >> shift}&&CODE[${word}]===0)${sram}[x]=${s};else ` +
+    `${kind === 'str' ? storeIo(s, block) : ''}{${block.exit()}}`;
   return { code, cycles: 2 };
 }
 
@@ -238,6 +239,30 @@ function blx(op, pc) {
   return { code: `pc=${r(m)}&-2;r14=${(pc + 2) | 1};`, cycles: 2, leave: true, returns: true };
 }
 
+// --- system ---------------------------------------------------------------------------------------------------
+
+const PRIMASK = 0x10;
+
+/** Interrupts may be taken before the next instruction, so leave. */
+const setPrimask = (value, pc, size, cycles) => ({
+  code: `core.PM=${value};core.interruptsUpdated=true;pc=${(pc + size) | 0};`,
+  cycles,
+  size,
+  leave: true,
+  returns: true,
+});
+
+function readPrimask(op, pc, block) {
+  const op2 = block.halfword(pc + 2);
+  if ((op2 & 0xf0ff) !== (0x8000 | PRIMASK)) return null;
+  return { code: `${r((op2 >> 8) & 15)}=core.PM?1:0;`, cycles: 3, size: 4 };
+}
+
+function writePrimask(op, pc, block) {
+  if (block.halfword(pc + 2) !== (0x8800 | PRIMASK)) return null;
+  return setPrimask(`(${r(op & 15)}&1)!==0`, pc, 4, 3);
+}
+
 const barrier = (op, pc, block) => ((block.halfword(pc + 2) & 0xffc0) === 0x8f40 ? { code: '', cycles: 3, size: 4 } : null);
 
 // --- table ----------------------------------------------------------------------------------------------------
@@ -309,13 +334,18 @@ const TABLE = [
   [0xffc0, 0xba40, (op) => plain(`${r(low(op))}=${REV[1](r(mid(op)))};`)],
   [0xffc0, 0xbac0, (op) => plain(`${r(low(op))}=${REV[3](r(mid(op)))};`)],
   [0xfe00, 0xbc00, pop],
+  [0xffff, 0xb662, (op, pc) => setPrimask('false', pc, 2, 1)],
+  [0xffff, 0xb672, () => plain('core.PM=true;')],
   [0xffff, 0xbf00, () => plain('')],
+  [0xffff, 0xbf40, () => plain('')], // SEV: there is no other core
   [0xf800, 0xc000, storeMultiple],
   [0xf800, 0xc800, loadMultiple],
   [0xfe00, 0xde00, () => null], // permanently undefined, SVC
   [0xf000, 0xd000, branchIf],
   [0xf800, 0xe000, branch],
+  [0xfff0, 0xf380, writePrimask],
   [0xffff, 0xf3bf, barrier],
+  [0xffff, 0xf3ef, readPrimask],
   [0xf800, 0xf000, branchLink],
 ];
 

@@ -34,6 +34,16 @@ class Block {
     return `cy=cy+${this.cycles}|0;pc=${this.here | 0};break L;`;
   }
 
+  /** Expression for the cycle, since the region was entered, at which the present instruction begins. */
+  now() {
+    return `cy+${this.cycles}|0`;
+  }
+
+  /** Leave after the present 16-bit instruction, an access to a peripheral, which says how many cycles it took. */
+  leaveAfterIo() {
+    return `cy=cy+${this.cycles}+FRAME.ioCycles|0;pc=${(this.here + 2) | 0};break L;`;
+  }
+
   /** Expression for the literal at `address`: a constant where memory is read-only. */
   literal(address) {
     if (this.memory.isSram(address)) return `S32[${(address - 0x20000000) >>> 2}]`;
