@@ -70,6 +70,7 @@ def test_all_packages_are_here_after_deps():
 def test_missing_package_is_found_missing():
     assert not packages.Need("nothing", "no-such-program").is_met()
     assert not packages.Need("nothing", "cc", "no-such-library.a").is_met()
+    assert not packages.Need("nothing", "cc", header="no-such-header.h").is_met()
 
 
 def test_uf2_pads_the_last_block():

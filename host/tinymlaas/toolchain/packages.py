@@ -18,11 +18,12 @@ NODE_MINIMUM = 18
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A distribution package, and how to see that what it brings is there: a program, or a file of a compiler."""
+    """A distribution package, and how to see that what it brings is there: a program, or a file or header of a compiler."""
 
     package: str
     program: str
     file: str = ""
+    header: str = ""
 
     def is_met(self) -> bool:
         """Asks the machine itself rather than a package manager, so that other installations count too."""
@@ -30,6 +31,8 @@ class Need:
             return False
         if self.program == "node":
             return node_version() >= NODE_MINIMUM
+        if self.header:
+            return _compiler_includes(self.program, self.header)
         return not self.file or _compiler_finds(self.program, self.file)
 
 
@@ -40,6 +43,7 @@ NEEDS = (
     Need("g++", "c++"),
     Need("libasan8", "cc", "libasan.so"),
     Need("gcc-arm-none-eabi", "arm-none-eabi-gcc"),
+    Need("libnewlib-dev", "arm-none-eabi-gcc", header="string.h"),
     Need("libnewlib-arm-none-eabi", "arm-none-eabi-gcc", "nosys.specs"),
     Need("libstdc++-arm-none-eabi-newlib", "arm-none-eabi-gcc", "libstdc++.a"),
     Need("gcc-riscv64-unknown-elf", "riscv64-unknown-elf-gcc"),
@@ -108,3 +112,10 @@ def _compiler_finds(compiler: str, file: str) -> bool:
     """True when gcc finds `file` in its search path: it prints a path then, else the bare name."""
     found = subprocess.run([compiler, f"-print-file-name={file}"], capture_output=True, text=True, check=False)
     return Path(found.stdout.strip()).is_absolute()
+
+
+def _compiler_includes(compiler: str, header: str) -> bool:
+    """True when the compiler finds the system header `header`."""
+    source = f"#include <{header}>\n".encode()
+    command = [compiler, "-E", "-x", "c", "-", "-o", "/dev/null"]
+    return subprocess.run(command, input=source, capture_output=True, check=False).returncode == 0
