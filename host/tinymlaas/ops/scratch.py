@@ -5,10 +5,17 @@ from __future__ import annotations
 from .window import Window
 
 
+_TILE = 4  # pixels, and channels, that CONV_2D computes at once
+_TILE_BYTES = 8192  # of patches; where four do not fit it computes one pixel at a time
+
+
 def conv_2d(window: Window, target: str) -> int:
-    """The patch of the input that a filter sees; none for a filter of one tap, which reads the input itself."""
+    """What the filters see of the input at four pixels, or at one; none for single pixels and a filter of one tap."""
     taps = window.filter_h * window.filter_w
-    return 0 if taps == 1 else taps * window.in_c
+    patch = taps * window.in_c
+    if window.out_h * window.out_w >= _TILE and window.out_c >= _TILE and _TILE * patch <= _TILE_BYTES:
+        return _TILE * patch
+    return 0 if taps == 1 else patch
 
 
 def depthwise_conv_2d(window: Window, target: str) -> int:

@@ -1,4 +1,4 @@
-// Matrix times vector with requantisation: the inner part of FULLY_CONNECTED and, per pixel, of CONV_2D.
+// Matrix times vector with requantisation: the inner part of FULLY_CONNECTED and, for single pixels, of CONV_2D.
 #ifndef TML_FAST_ROWS_H
 #define TML_FAST_ROWS_H
 
