@@ -92,29 +92,54 @@ def pair_weights(weights: Array) -> Array | None:
     return paired
 
 
-def _quads(step: Step) -> int:
-    f = step.fields
-    return -(-int(f["filter_h"] * f["filter_w"] * f["in_c"]) // _QUAD)
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """What a convolution gathers: sizes of kernels/dsp/conv_2d.c."""
+
+    row_quads: int
+    quads: int
+    channels: int  # rounded up to pairs
+    pitch: int  # bytes of a copied row of the input; 0: windows are read in place
+    rows: int
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Pairs of four pixels, copied rows, four output pixels."""
+        return self.quads * 2 * _QUAD * _PIXELS + self.rows * self.pitch + _PIXELS * self.channels
+
+
+def _windows(f: dict[str, int]) -> Windows:
+    row = f["filter_w"] * f["in_c"]
+    row_quads = -(-row // _QUAD)
+    unpadded = f["pad_top"] == f["pad_left"] == 0 and row % _QUAD == 0
+    fits_w = (f["out_w"] - 1) * f["stride_w"] + f["filter_w"] <= f["in_w"]
+    fits_h = (f["out_h"] - 1) * f["stride_h"] + (f["filter_h"] - 1) * f["dilation_h"] < f["in_h"]
+    width = (f["out_w"] - 1) * f["stride_w"] * f["in_c"] + _QUAD * row_quads
+    pitch = 0 if unpadded and fits_w and fits_h else -(-width // 4) * 4
+    return Windows(row_quads, f["filter_h"] * row_quads, f["out_c"] + f["out_c"] % 2, pitch, f["filter_h"])
 
 
 def _lower_conv_2d(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
     f = step.fields
-    layer = layer_of(step, f["filter_h"] * f["filter_w"] * f["in_c"])
-    weights, stream = pair_weights(layer.weights), channel_stream(layer, 2)
+    if f["dilation_w"] > 1 and f["filter_w"] > 1:
+        return None
+    row = f["filter_w"] * f["in_c"]
+    layer = layer_of(step, f["filter_h"] * row)
+    rows = np.pad(layer.weights.reshape(-1, f["filter_h"], row), ((0, 0), (0, 0), (0, -row % _QUAD)))
+    weights, stream = pair_weights(rows.reshape(f["out_c"], -1)), channel_stream(layer, 2)
     if weights is None or stream is None:
         return None
-    channels = f["out_c"] + f["out_c"] % 2
-    scratch_bytes = _quads(step) * 36 + _PIXELS * channels
-    return replace(step, constants={"weights": weights.tobytes(), "aux": stream}, scratch_bytes=scratch_bytes)
+    return replace(
+        step, constants={"weights": weights.tobytes(), "aux": stream}, scratch_bytes=_windows(f).scratch_bytes
+    )
 
 
 def _cost_conv_2d(step: Step, target: str) -> float:
-    f = step.fields
-    blocks = -(-f["out_h"] * f["out_w"] // _PIXELS)
-    quads, pairs = _quads(step), -(-f["out_c"] // 2)
-    tile = 24 * quads + 3 * -(-quads // 4) + 66
-    pixel = 40 + 20 * f["filter_h"] + 6 * quads
-    return float(blocks * (60 + _PIXELS * pixel + pairs * tile))
+    f, w = step.fields, _windows(step.fields)
+    tile = 24 * w.quads + 3 * -(-w.quads // 4) + 66
+    block = 60 + 15 * w.quads + 9 * w.rows + w.channels // 2 * tile
+    copied = f["out_h"] * w.rows * (50 + w.pitch)
+    return float(-(-f["out_h"] * f["out_w"] // _PIXELS) * block + (copied if w.pitch else 0))
 
 
 _TAPS = 3
