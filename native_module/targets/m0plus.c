@@ -1,4 +1,6 @@
 #define TML_TARGET_NAME "m0plus"
 #define TML_TARGET_ID TML_TARGET_M0PLUS
 
+#define TML_TARGET_VARIANTS(X) X(CONV_2D, conv_2d, SWAR, swar)
+
 #include "targets/table.h"

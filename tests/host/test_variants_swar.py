@@ -1,0 +1,77 @@
+"""What the SWAR packers claim: every window holds, nothing is lost, and requantisation is exact for every reachable sum."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinymlaas import quant as q
+from tinymlaas.planfmt import CHANNEL
+from tinymlaas.variants import swar
+
+_SEEDS = st.integers(0, 2**32 - 1)
+
+
+@given(_SEEDS, st.sampled_from([4, 8, 20, 90, 128]))
+def test_clipped_windows_hold_and_lose_nothing(seed: int, spread: int) -> None:
+    rng = np.random.default_rng(seed)
+    words = np.clip(rng.normal(0, spread, (9, 4)).round(), -128, 127).astype(np.int8)
+    clipped, rest = swar.clip_windows(words)
+    assert np.abs(clipped).sum(axis=1).max() <= swar.MAX_WINDOW
+    for index, weight in rest:
+        assert 0 < abs(weight) <= 127
+        clipped.reshape(-1)[index] += weight
+    np.testing.assert_array_equal(clipped, words)
+
+
+def test_rest_is_even_and_points_at_its_lanes() -> None:
+    assert swar.rest_entries([(3, -2), (5, 7), (6, 1)], 8) == [24 | 0xFFFE0000, 40 | 7 << 16, 48 | 1 << 16, 0]
+
+
+def _device(scale: swar.Requant, acc: np.ndarray) -> np.ndarray:
+    """``tml_swar_scale``, all mod 2^32."""
+    mask = np.int64(0xFFFFFFFF)
+    offset, limit, high, low, bits, negative = scale.words()
+    clamped = np.clip(q.wrap32(acc - scale.origin), 0, limit)
+    product = (clamped * high + ((clamped * low & mask) >> bits)) & mask
+    product -= np.where(product < negative, 2 << bits, 0)
+    return ((product + offset & mask) >> 24).astype(np.uint8).view(np.int8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_SEEDS, st.integers(1, 700), st.integers(-11, -1), st.integers(-128, 127), st.booleans())
+def test_requantisation_is_exact(seed: int, depth: int, shift: int, zero_point: int, relu: bool) -> None:
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(-128, 128, (1, depth)).astype(np.int8)
+    channel = {
+        "bias": int(rng.integers(-(2**15), 2**15)),
+        "multiplier": int(rng.integers(2**30, 2**31)),
+        "shift": shift,
+    }
+    limits = (zero_point if relu else -128, 127)
+    fields = {"out_zero_point": zero_point, "act_min": limits[0], "act_max": limits[1]}
+    found = swar.requants(weights, CHANNEL.pack(channel), fields)
+    assert found is not None
+    ends = np.array([[-128], [127]]) * weights[0].astype(np.int64)
+    first, last = (channel["bias"] + int(e.sum()) for e in (ends.min(axis=0), ends.max(axis=0)))
+    acc = np.append(np.arange(first, last, max(1, (last - first) // 20000)), last)
+    expected = q.requantize(acc, channel["multiplier"], shift, zero_point, limits)
+    np.testing.assert_array_equal(_device(found[0], acc), expected)
+
+
+def test_requantisation_of_dead_channels() -> None:
+    """Channels without weights, whatever their bias and multiplier."""
+    fields = {"out_zero_point": -128, "act_min": -128, "act_max": 127}
+    for bias, multiplier, shift in ((1 << 30, 1 << 30, -28), (-(1 << 30), 0, 0), (5, (1 << 31) - 1, -31)):
+        stream = CHANNEL.pack({"bias": bias, "multiplier": multiplier, "shift": shift})
+        found = swar.requants(np.zeros((1, 3), np.int8), stream, fields)
+        assert found is not None
+        acc = np.array([bias])
+        np.testing.assert_array_equal(_device(found[0], acc), q.requantize(acc, multiplier, shift, -128, (-128, 127)))
+
+
+def test_left_shift_has_no_proof() -> None:
+    stream = CHANNEL.pack({"bias": 0, "multiplier": 1 << 30, "shift": 1})
+    fields = {"out_zero_point": 0, "act_min": -128, "act_max": 127}
+    assert swar.requants(np.ones((1, 3), np.int8), stream, fields) is None
