@@ -2,6 +2,7 @@
 #define TML_TARGET_ID TML_TARGET_M4
 #define TML_TARGET_VARIANTS(X) \
     X(CONV_2D, conv_2d, DSP, dsp) \
-    X(DEPTHWISE_CONV_2D, depthwise_conv_2d, DSP, dsp)
+    X(DEPTHWISE_CONV_2D, depthwise_conv_2d, DSP, dsp) \
+    X(FULLY_CONNECTED, fully_connected, DSP, dsp)
 
 #include "targets/table.h"

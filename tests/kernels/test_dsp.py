@@ -100,7 +100,11 @@ def planes(draw):
     )
 
 
-CASES = {"CONV_2D": shipped.CASES["CONV_2D"], "DEPTHWISE_CONV_2D": planes()}
+CASES = {
+    "CONV_2D": shipped.CASES["CONV_2D"],
+    "DEPTHWISE_CONV_2D": planes(),
+    "FULLY_CONNECTED": shipped.CASES["FULLY_CONNECTED"],
+}
 
 
 @pytest.mark.parametrize("op", CASES)

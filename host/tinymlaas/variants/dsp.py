@@ -212,7 +212,29 @@ def _cost_depthwise_conv_2d(step: Step, target: str) -> float:
     return float(step.fields["out_c"] * (unpacked / _CHANNELS + computed))
 
 
+_ROWS = 4  # of a fully-connected layer at a time
+_MAX_EXPANDED_BYTES = 4096  # of scratch: a longer input is not worth the memory
+
+
+def _lower_fully_connected(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
+    f = step.fields
+    layer, quads = layer_of(step, f["in_features"]), -(-f["in_features"] // _QUAD)
+    stream = channel_stream(layer, _ROWS)
+    pairs = pair_weights(np.pad(layer.weights, ((0, -f["out_features"] % _ROWS), (0, 0))))
+    if stream is None or pairs is None or 8 * quads > _MAX_EXPANDED_BYTES:
+        return None
+    groups = pairs.reshape(-1, 2, quads, _QUAD).transpose(0, 2, 1, 3)
+    return replace(step, constants={"weights": groups.tobytes(), "aux": stream}, scratch_bytes=8 * quads + _ROWS)
+
+
+def _cost_fully_connected(step: Step, target: str) -> float:
+    f = step.fields
+    quads, groups = -(-f["in_features"] // _QUAD), -(-f["out_features"] // _ROWS)
+    return float(f["rows"] * (60 + 7 * quads + groups * (48 + 14 * quads + quads // 2)))
+
+
 VARIANTS = (
     Variant("dsp", "CONV_2D", TARGETS, _lower_conv_2d, _cost_conv_2d),
     Variant("dsp", "DEPTHWISE_CONV_2D", TARGETS, _lower_depthwise_conv_2d, _cost_depthwise_conv_2d),
+    Variant("dsp", "FULLY_CONNECTED", TARGETS, _lower_fully_connected, _cost_fully_connected),
 )
