@@ -14,7 +14,7 @@ from tinymlaas.target import Board
 from tinymlaas.toolchain import mpy_cross, paths, process, sizes, sources, stamps, uf2
 
 # A change in one of these is not seen by the makefiles' own dependencies: it needs a fresh object folder.
-CONFIGURATION = (".mk", ".cmake", ".ld", ".csv", ".h", ".toml")
+CONFIGURATION = (".mk", ".cmake", ".ld", ".csv", ".h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class _Job:
     stock: bool
     tree: sources.MicroPython
     objects: Path
-    folder: Path
+    folder: Path  # where images go
     mpy_cross: Path
 
     @property
     def name(self) -> str:
-        return self.folder.name
+        return self.objects.name
 
     def run(self, *command: str | Path, cwd: Path | None = None) -> None:
         environment = {**self.tree.environment, "MICROPY_MPYCROSS": str(self.mpy_cross)}
@@ -86,17 +86,22 @@ def find_firmware(board: Board, *, stock: bool = False) -> Firmware:
 
 def _build(board: Board, stock: bool, tree: sources.MicroPython, folder: Path) -> None:
     objects = paths.build_dir() / "obj" / folder.name
-    configured = stamps.fingerprint(_configuration(board, stock), tree.root, tree.version, stock)
+    configured = stamps.fingerprint(_configuration(board, stock), tree.root, tree.version, stock, board.kernel_target)
     if not stamps.is_current(objects / "configured", configured, []):
         shutil.rmtree(objects, ignore_errors=True)
         stamps.write(objects / "configured", configured)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    job = _Job(board, stock, tree, objects, folder, mpy_cross.mpy_cross(tree))
+    # Made beside the old one and then swapped, so that a failed build leaves the old firmware, and boards that run it.
+    scratch = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    job = _Job(board, stock, tree, objects, scratch, mpy_cross.mpy_cross(tree))
     process.say(f"building firmware {job.name} (log: build/logs/firmware-{job.name}.log)")
     image, elf = _PORTS[board.port](job)
     _write_info(job, image, elf)
-    process.say(f"built {paths.shown(image)} ({image.stat().st_size:,} bytes)")
+    size = image.stat().st_size
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch.rename(folder)
+    process.say(f"built {paths.shown(folder / image.name)} ({size:,} bytes)")
 
 
 def _write_info(job: _Job, image: Path, elf: Path) -> None:
@@ -121,7 +126,7 @@ def _configuration(board: Board, stock: bool) -> list[Path]:
 
 
 def _inputs(board: Board, stock: bool) -> list[Path]:
-    files = [*stamps.tree(board.folder), *stamps.tree(Path(__file__).parent, "*.py")]
+    files = [*stamps.tree(board.folder), Path(__file__)]
     files += [path for layer in _shared_layers(board) for path in stamps.tree(layer)]
     if not stock:
         files += stamps.tree(paths.native_dir(), "*.c", "*.h", "*.S", "*.mk", "*.cmake")

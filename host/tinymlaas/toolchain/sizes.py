@@ -38,7 +38,7 @@ def report() -> Table:
     table = Table(title="built images (bytes)")
     for heading in ("image", "MicroPython", "target", "file", "runtime flash"):
         table.add_column(heading, justify="left" if heading in ("image", "MicroPython", "target") else "right")
-    for path in sorted(paths.build_dir().glob("*/*/build.json")):
+    for path in sorted(paths.build_dir().glob("*/[!.]*/build.json")):
         info = json.loads(path.read_text())
         numbers = (f"{info[key]:,}" for key in ("image_bytes", "runtime_flash_bytes"))
         name = str(path.parent.relative_to(paths.build_dir()))
