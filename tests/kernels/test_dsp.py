@@ -177,3 +177,19 @@ def test_channels_that_are_dead_are_constant():
 @pytest.mark.parametrize("shift", [0, 1])
 def test_multipliers_that_do_not_round_twice_are_left_to_the_plain_kernel(shift):
     assert lowered(small_plain(0, shift), 216) is None
+
+
+@st.composite
+def additions(draw):
+    """ADD as TFLite makes it: one input has the multiplier one half; now and then something else."""
+    case = draw(shipped.CASES["ADD"])
+    half = draw(
+        st.sampled_from([("multiplier1", "shift1"), ("multiplier2", "shift2"), ("out_multiplier", "out_shift")])
+    )
+    return replace(case, fields=case.fields | {half[0]: 2**30, half[1]: 0})
+
+
+@settings(max_examples=200, deadline=None, print_blob=True)
+@given(case=additions())
+def test_add_equals_reference(case):
+    assert run(case) == case.run("ref")
