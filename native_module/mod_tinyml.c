@@ -164,7 +164,7 @@ static MP_DEFINE_CONST_FUN_OBJ_0(get_target_obj, get_target);
 
 #if defined(MICROPY_ENABLE_DYNRUNTIME)
 
-#define COUNT(name, value) +1
+#define COUNT(name, value) + 1
 #define METHOD(name, object) *entry++ = (mp_rom_map_elem_t) {MP_OBJ_NEW_QSTR(name), MP_OBJ_FROM_PTR(&object)};
 #define FUNCTION(name, object) mp_store_global(name, MP_OBJ_FROM_PTR(&object));
 #define CONSTANT(name, value) mp_store_global(name, MP_OBJ_NEW_SMALL_INT(value));

@@ -14,7 +14,7 @@ from typing import Any
 from tinymlaas.device.pico import EmulatedPico
 from tinymlaas.device.transport import Device, SerialDevice
 from tinymlaas.device.unix import UnixBoard
-from tinymlaas.errors import DeviceError
+from tinymlaas.errors import BoardError, DeviceError
 from tinymlaas.romfs import build
 from tinymlaas.target import Board, board_by_name
 from tinymlaas.toolchain.firmware import build_firmware
@@ -44,7 +44,7 @@ class Bench:
         """Python started anew, files kept; not on unix."""
         if isinstance(self.device, EmulatedPico):
             with self.device.pty() as port:
-                SerialDevice(port).close()
+                _open_serial(port).close()
             self._wait_for_console()
         else:
             self.device.soft_reset()  # type: ignore[attr-defined]
@@ -64,6 +64,14 @@ class Bench:
         except DeviceError as error:
             return str(error).splitlines()[-1]
         raise AssertionError(f"nothing was raised; printed {printed!r}")
+
+
+def _open_serial(port: str) -> SerialDevice:
+    """Opening resets softly; a loaded machine may emulate too slowly for mpremote's patience."""
+    for _ in range(2):
+        with contextlib.suppress(BoardError):
+            return SerialDevice(port)
+    return SerialDevice(port)
 
 
 @contextlib.contextmanager
