@@ -193,3 +193,11 @@ def additions(draw):
 @given(case=additions())
 def test_add_equals_reference(case):
     assert run(case) == case.run("ref")
+
+
+@pytest.mark.parametrize("op", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+@settings(max_examples=200, deadline=None, print_blob=True)
+@given(data=st.data())
+def test_pools_equal_reference(op, data):
+    case = data.draw(shipped.CASES[op])
+    assert run(case) == case.run("ref")

@@ -56,6 +56,19 @@ static inline int32_t tml_add_high_word(int32_t a, int32_t b, int32_t addend) {
     return result;
 }
 
+// Each half of sum plus bytes 0 and 2 of a word.
+TML_DSP_2(add_sxtb16, "sxtab16 %0, %1, %2")
+
+// Each half of sum plus bytes 1 and 3 of a word.
+TML_DSP_2(add_sxtb16_odd, "sxtab16 %0, %1, %2, ror #8")
+
+// The larger of each pair of signed bytes.
+static inline uint32_t tml_max_8(uint32_t a, uint32_t b) {
+    uint32_t result; // ssub8 sets the flags that sel reads
+    __asm("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r" (result) : "r" (a), "r" (b) : "cc");
+    return result;
+}
+
 static inline int32_t tml_saturate_8(int32_t x) {
     int32_t result;
     __asm("ssat %0, #8, %1" : "=r" (result) : "r" (x) : "cc");
@@ -88,6 +101,24 @@ static inline uint32_t tml_high_word(uint32_t a, uint32_t b) {
 
 static inline int32_t tml_add_high_word(int32_t a, int32_t b, int32_t addend) {
     return (int32_t)(tml_high_word((uint32_t)a, (uint32_t)b) + (uint32_t)addend);
+}
+
+static inline uint32_t tml_add_sxtb16(uint32_t sum, uint32_t word) {
+    uint32_t pair = tml_sxtb16(word);
+    return tml_pack_low(sum + pair, (sum >> 16) + (pair >> 16));
+}
+
+static inline uint32_t tml_add_sxtb16_odd(uint32_t sum, uint32_t word) {
+    return tml_add_sxtb16(sum, word >> 8);
+}
+
+static inline uint32_t tml_max_8(uint32_t a, uint32_t b) {
+    uint32_t result = 0;
+    for (unsigned bit = 0; bit < 32; bit += 8) {
+        uint32_t byte = (int8_t)(a >> bit) >= (int8_t)(b >> bit) ? a : b;
+        result |= byte & 0xffu << bit;
+    }
+    return result;
 }
 
 static inline int32_t tml_saturate_8(int32_t x) {
