@@ -41,6 +41,20 @@ static inline int32_t tml_high_mul(int32_t a, int32_t b) {
     #endif
 }
 
+// The same for b >= 0. RISC-V multiplies signed by unsigned, so that 2b fits and the bit below the high half says how to round.
+static inline int32_t tml_high_mul_mixed(int32_t a, int32_t b) {
+    int64_t product = a * (int64_t)((uint32_t)b << 1);
+    return (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31);
+}
+
+static inline int32_t tml_high_mul_positive(int32_t a, int32_t b) {
+    #if defined(__riscv)
+    return tml_high_mul_mixed(a, b);
+    #else
+    return tml_high_mul(a, b);
+    #endif
+}
+
 // x / 2^bits rounded to nearest, ties away from zero: RoundingDivideByPOT. Needs x > -2^31, and x < 2^31 - 1 when bits is 1;
 // every tml_high_mul with a multiplier below 2^31 gives that.
 static inline int32_t tml_divide_by_power(int32_t x, int32_t bits) {
@@ -50,9 +64,9 @@ static inline int32_t tml_divide_by_power(int32_t x, int32_t bits) {
 // x * multiplier / 2^31 * 2^shift: MultiplyByQuantizedMultiplier. multiplier 0 to 2^31-1, shift -31 to 30.
 static inline int32_t tml_multiply(int32_t x, int32_t multiplier, int32_t shift) {
     if (shift >= 0) {
-        return tml_high_mul(tml_shift_left(x, shift), multiplier);
+        return tml_high_mul_positive(tml_shift_left(x, shift), multiplier);
     }
-    return tml_divide_by_power(tml_high_mul(x, multiplier), -shift);
+    return tml_divide_by_power(tml_high_mul_positive(x, multiplier), -shift);
 }
 
 static inline int32_t tml_clamp(int32_t x, int32_t low, int32_t high) {

@@ -13,6 +13,7 @@ SOURCE = r"""
 #include "tml_fixed.h"
 int32_t wide(int32_t a, int32_t b) { return tml_high_mul_wide(a, b); }
 int32_t halves(int32_t a, int32_t b) { return tml_high_mul_halves(a, b); }
+int32_t mixed(int32_t a, int32_t b) { return tml_high_mul_mixed(a, b); }
 int32_t divide(int32_t x, int32_t bits) { return tml_divide_by_power(x, bits); }
 int32_t multiply(int32_t x, int32_t m, int32_t s) { return tml_multiply(x, m, s); }
 int32_t sweep(int32_t a, int32_t step) {
@@ -91,6 +92,12 @@ def test_high_mul_forms_agree(fixed, a):
 @given(a=int32, b=int32.filter(lambda b: b != -(2**31)))
 def test_high_mul(fixed, a, b):
     assert fixed.wide(a, b) == fixed.halves(a, b) == high_mul(a, b)
+
+
+@settings(max_examples=500)
+@given(a=int32, b=multiplier)
+def test_high_mul_by_a_multiplier(fixed, a, b):
+    assert fixed.mixed(a, b) == high_mul(a, b)
 
 
 @settings(max_examples=500)

@@ -1,10 +1,9 @@
-// DEPTHWISE_CONV_2D: taps outside, channels inside. Each pass adds two taps of all channels to 32-bit accumulators in scratch, so
+// DEPTHWISE_CONV_2D. Filters of 3 x 3 have a kernel of their own; the others: taps outside, channels inside. Each pass adds two taps of all channels to 32-bit accumulators in scratch, so
 // that what a tap reads, image or padding, is decided once per tap. Operands as in kernels/ref/depthwise_conv_2d.c; input, output
 // and scratch must not overlap, and the scratch is 4-byte aligned.
 #include <string.h>
 
-#include "kernels/fast/rows.h"
-#include "kernels/mk/c.h"
+#include "kernels/fast/depthwise_3x3.h"
 #include "tml_kernels.h"
 
 // The operator being run, and where the scratch lies: accumulators [out_c], then two rows [out_c] for taps that need one.
@@ -71,10 +70,33 @@ static void finish(const uint32_t *acc, const tml_channel_t *channel, const tml_
     }
 }
 
-void tml_fast_depthwise_conv_2d(const tml_context_t *context, const tml_record_t *record) {
-    const tml_conv_t *c = &record->conv;
+static void filter_3x3(const tml_context_t *context, const tml_conv_t *c, const tml_channel_t *channels) {
+    const int8_t *input = (const int8_t *)(context->arena + c->input), *weights = (const int8_t *)(context->module + c->weights);
+    int8_t *output = (int8_t *)(context->arena + c->output);
+    const uint32_t multiplier = c->out_c / c->in_c;
+    tml_channel_3x3_t k;
+    k.conv = c;
+    k.range = (tml_range_t)TML_RANGE_OF(c);
+    for (uint32_t i = 0; i < c->out_c; i++, channels++, weights++) {
+        k.input = input + (multiplier == 1 ? i : i / multiplier);
+        k.output = output + i;
+        k.by = (tml_right_t) {channels->multiplier, (uint32_t)-channels->shift - 1};
+        k.bias = (uint32_t)channels->bias;
+        const int8_t *weight = weights;
+        for (int8_t *to = k.weights; to < k.weights + 9; to++, weight += c->out_c) {
+            *to = *weight;
+        }
+        if (c->stride_w == 1) {
+            tml_channel_3x3(&k);
+        } else {
+            tml_channel_3x3_stride_2(&k);
+        }
+    }
+}
+
+// Not inlined: with the other it would need more stack than a kernel may use.
+__attribute__((noinline)) static void filter_any(const tml_context_t *context, const tml_conv_t *c, const tml_channel_t *channels) {
     const tml_range_t range = TML_RANGE_OF(c);
-    const tml_channel_t *channels = (const tml_channel_t *)(const void *)(context->module + c->channels);
     uint32_t *acc = (uint32_t *)(void *)(context->arena + c->scratch);
     const run_t run = {
         .conv = c,
@@ -90,5 +112,15 @@ void tml_fast_depthwise_conv_2d(const tml_context_t *context, const tml_record_t
             add_window(&run, (int32_t)(y * c->stride_h) - c->pad_top, (int32_t)(x * c->stride_w) - c->pad_left);
             finish(acc, channels, &range, c->out_c, output);
         }
+    }
+}
+
+void tml_fast_depthwise_conv_2d(const tml_context_t *context, const tml_record_t *record) {
+    const tml_conv_t *c = &record->conv;
+    const tml_channel_t *channels = (const tml_channel_t *)(const void *)(context->module + c->channels);
+    if (tml_is_3x3(c, channels)) {
+        filter_3x3(context, c, channels);
+    } else {
+        filter_any(context, c, channels);
     }
 }

@@ -11,7 +11,7 @@ typedef struct {
 } tml_right_t;
 
 static inline int8_t tml_requantise_right(uint32_t sum, tml_right_t by, const tml_range_t *range) {
-    int32_t x = tml_high_mul((int32_t)sum, by.multiplier);
+    int32_t x = tml_high_mul_positive((int32_t)sum, by.multiplier);
     x = (((x + (x >> 31)) >> by.bits) + 1) >> 1;
     return (int8_t)tml_clamp(tml_add_wrap(x, range->zero_point), range->low, range->high);
 }

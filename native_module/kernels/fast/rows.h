@@ -12,18 +12,31 @@ typedef struct {
 
 #define TML_RANGE_OF(r) {(r)->out_zero_point, (r)->act_min, (r)->act_max}
 
+// Dot products of x with the first rows of w, as many as a pass takes of those that are left; returns how many.
+static inline uint32_t tml_dots(const int8_t *x, const int8_t *w, uint32_t n, uint32_t rows, uint32_t sums[8]) {
+    if (TML_DOTS == 8 && rows >= 8) {
+        tml_dot_8(x, w, n, sums);
+        return 8;
+    }
+    if (rows >= 4) {
+        tml_dot_4(x, w, n, sums);
+        return 4;
+    }
+    sums[0] = tml_dot_1(x, w, n, 0);
+    return 1;
+}
+
 // out[i] = requantise(bias[i] + x . w[i]) for `rows` rows of n weights.
 static inline void tml_rows(const int8_t *x, const int8_t *w, uint32_t n, const tml_channel_t *channel, uint32_t rows, const tml_range_t *range, int8_t *out) {
-    for (; rows >= 4; rows -= 4, w += 4 * n) {
-        uint32_t sum[4] = {(uint32_t)channel[0].bias, (uint32_t)channel[1].bias, (uint32_t)channel[2].bias, (uint32_t)channel[3].bias};
-        tml_dot_4(x, w, n, sum);
-        for (unsigned i = 0; i < 4; i++) {
-            *out++ = tml_requantise((int32_t)sum[i], channel++, range->zero_point, range->low, range->high);
+    const tml_range_t limits = *range; // copied: a store of a byte could change what is behind a pointer
+    while (rows > 0) {
+        uint32_t sums[8];
+        const uint32_t done = tml_dots(x, w, n, rows, sums);
+        for (const uint32_t *sum = sums, *end = sums + done; sum < end; sum++, channel++) {
+            *out++ = tml_requantise((int32_t)(*sum + (uint32_t)channel->bias), channel, limits.zero_point, limits.low, limits.high);
         }
-    }
-    for (; rows > 0; rows--, w += n) {
-        uint32_t sum = tml_dot_1(x, w, n, (uint32_t)channel->bias);
-        *out++ = tml_requantise((int32_t)sum, channel++, range->zero_point, range->low, range->high);
+        w += done * n;
+        rows -= done;
     }
 }
 

@@ -24,20 +24,46 @@ static inline uint32_t tml_dot_1(const int8_t *x, const int8_t *w, uint32_t n, u
 #else
 #define TML_UNROLLS (1)
 #endif
+#if defined(__riscv)
+#define TML_DOTS (8) // dot products at once
+#else
+#define TML_DOTS (4)
+#endif
+
+// Keeps the compiler from computing anything of what follows here: it would have more values alive than registers.
+#define TML_IN_ORDER(a, b) __asm volatile ("" : "+r" (a), "+r" (b) : : "memory")
 
 #define TML_DOT_4_TAP(i) \
     do { \
         int32_t value_ = x[i]; \
         TML_MAC(s0, w0, i, value_); \
         TML_MAC(s1, w1, i, value_); \
+        TML_IN_ORDER(s0, s1); \
         TML_MAC(s2, w2, i, value_); \
         TML_MAC(s3, w3, i, value_); \
+        TML_IN_ORDER(s2, s3); \
+    } while (0)
+#define TML_DOT_8_TAP(i) \
+    do { \
+        int32_t value_ = x[i]; \
+        TML_MAC(s0, w0, i, value_); \
+        TML_MAC(s1, w1, i, value_); \
+        TML_IN_ORDER(s0, s1); \
+        TML_MAC(s2, w2, i, value_); \
+        TML_MAC(s3, w3, i, value_); \
+        TML_IN_ORDER(s2, s3); \
+        TML_MAC(s4, w4, i, value_); \
+        TML_MAC(s5, w5, i, value_); \
+        TML_IN_ORDER(s4, s5); \
+        TML_MAC(s6, w6, i, value_); \
+        TML_MAC(s7, w7, i, value_); \
+        TML_IN_ORDER(s6, s7); \
     } while (0)
 
 // Four dot products with the same x; the rows of w are n apart. x is loaded once for all four.
-static inline void tml_dot_4(const int8_t *x, const int8_t *w, uint32_t n, uint32_t sum[4]) {
+static inline void tml_dot_4(const int8_t *x, const int8_t *w, uint32_t n, uint32_t sums[4]) {
     const int8_t *w0 = w, *w1 = w0 + n, *w2 = w1 + n, *w3 = w2 + n;
-    uint32_t s0 = sum[0], s1 = sum[1], s2 = sum[2], s3 = sum[3];
+    uint32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
     for (; TML_UNROLLS && n >= 4; n -= 4, x += 4, w0 += 4, w1 += 4, w2 += 4, w3 += 4) {
         TML_DOT_4_TAP(0);
         TML_DOT_4_TAP(1);
@@ -47,14 +73,29 @@ static inline void tml_dot_4(const int8_t *x, const int8_t *w, uint32_t n, uint3
     for (uint32_t i = 0; i < n; i++) {
         TML_DOT_4_TAP(i);
     }
-    sum[0] = s0;
-    sum[1] = s1;
-    sum[2] = s2;
-    sum[3] = s3;
+    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
 }
 
-// Keeps the compiler from computing anything of a later pixel or channel here: it would have more values alive than registers.
-#define TML_IN_ORDER(a, b) __asm volatile ("" : "+r" (a), "+r" (b) : : "memory")
+// Eight dot products, for cores with 20 registers to spare.
+static inline void tml_dot_8(const int8_t *x, const int8_t *w, uint32_t n, uint32_t sums[8]) {
+    const int8_t *w0 = w, *w1 = w0 + n, *w2 = w1 + n, *w3 = w2 + n, *w4 = w3 + n, *w5 = w4 + n, *w6 = w5 + n, *w7 = w6 + n;
+    uint32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+    for (; n >= 8; n -= 8, x += 8, w0 += 8, w1 += 8, w2 += 8, w3 += 8, w4 += 8, w5 += 8, w6 += 8, w7 += 8) {
+        TML_DOT_8_TAP(0);
+        TML_DOT_8_TAP(1);
+        TML_DOT_8_TAP(2);
+        TML_DOT_8_TAP(3);
+        TML_DOT_8_TAP(4);
+        TML_DOT_8_TAP(5);
+        TML_DOT_8_TAP(6);
+        TML_DOT_8_TAP(7);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        TML_DOT_8_TAP(i);
+    }
+    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+    sums[4] = s4, sums[5] = s5, sums[6] = s6, sums[7] = s7;
+}
 
 // One pixel of a tap times two channels.
 #define TML_TILE_PIXEL(p, i) \
