@@ -14,9 +14,9 @@ import numpy as np
 from rich.table import Table
 
 from .cli.console import data, progress, talk, write_file
-from .compile import compile_model
+from .compile import Compiled, compile_model
 from .device.deploy import DeployResult, deploy
-from .device.install import install
+from .device.install import install, kernel_target_of
 from .device.pico import CYCLE_COUNTER_ADDRESS, EmulatedPico
 from .device.transport import SerialDevice
 from .errors import TinymlError
@@ -48,11 +48,10 @@ def main() -> None:
 
 def demo(port: str) -> int:
     """Converts, deploys, runs and compares; returns the exit code."""
-    module = _convert()
     inputs, labels = _digits()
     with _board(port) as (path, name, counter):
-        place, result = _run(path, name, counter, module, inputs)
-    host = run_module(module.data, "digits.tml", "host", inputs)
+        module, place, result = _run(path, name, counter, inputs)
+    host = run_module(_compile("any").module, "digits.tml", "host", inputs)
     _print_predictions(result.outputs[0], host.outputs[0], labels, module)
     return _print_figures(place, result, host, labels)
 
@@ -61,18 +60,21 @@ def _say(step: str, text: str) -> None:
     data.print(f"[bold cyan]{step:9}[/] {text}", highlight=False, soft_wrap=True)
 
 
-def _convert() -> Module:
+def _compile(target: str) -> Compiled:
     labels = (EXAMPLE / "labels.txt").read_text().split()
-    compiled = compile_model((EXAMPLE / "digits.tflite").read_bytes(), "digits", metadata={"labels": labels})
+    return compile_model((EXAMPLE / "digits.tflite").read_bytes(), "digits", target, {"labels": labels})
+
+
+def _convert(target: str) -> Module:
+    compiled = _compile(target)
     output = build_dir() / "demo" / "digits.tml"
     output.parent.mkdir(parents=True, exist_ok=True)
     write_file(output, compiled.module)
     module = unpack(compiled.module)
     facts = summary(module)
-    _say(
-        "convert",
-        f"digits.tflite → {output.name}: {len(compiled.module)} B, {facts['macs']} MACs, {facts['operators']}",
-    )
+    operators = ", ".join(f"{count} {name}" for name, count in facts["operators"].items())
+    size = f"{len(compiled.module)} B, {facts['macs']} MACs"
+    _say("convert", f"digits.tflite → {output.name} for {target}: {size}: {operators}")
     return module
 
 
@@ -97,19 +99,20 @@ def _board(port: str) -> Iterator[tuple[str, str, int | None]]:
             yield path, "pico", CYCLE_COUNTER_ADDRESS
 
 
-def _run(port: str, name: str, counter: int | None, module: Module, inputs: Array) -> tuple[DeployResult, Result]:
-    rows = check_inputs(module, inputs, "test_digits.npz")
+def _run(port: str, name: str, counter: int | None, inputs: Array) -> tuple[Module, DeployResult, Result]:
     with SerialDevice(port) as device:
         with progress("installing tinyml") as update:
             install(device, update)
+        module = _convert(kernel_target_of(device))
         with progress(f"uploading digits.tml to {name}") as update:
             place = deploy(device, "digits.tml", module.data, update)
         _say("deploy", f"mpremote → {place.path} ({place.reason})")
+        rows = check_inputs(module, inputs, "test_digits.npz")
         with progress(f"inference on {name}") as update:
             result = run_deployed(
                 device, name, place.path, module, rows, counter=counter, reset_each=False, progress=update
             )
-    return place, result
+    return module, place, result
 
 
 def _print_predictions(board: Array, host: Array, labels: Array, module: Module) -> None:

@@ -11,15 +11,13 @@ import typer
 
 from ..device.ampy import AmpyDevice
 from ..device.deploy import deploy as put
-from ..device.install import install, probe
+from ..device.install import install, kernel_target_of, probe
 from ..device.transport import Device, SerialDevice
 from ..errors import DeviceError, ModuleError, UsageError
 from ..run.serial import is_serial_port
 from ..target import accepts
 from ..unpack import Module, unpack
 from .console import data, print_json, progress, read_file, talk
-
-_TARGET = "import _tinyml\nprint(_tinyml.target())"
 
 _SELFTEST = """
 import time, json, tinyml
@@ -83,7 +81,7 @@ def _install(device: Device) -> None:
 
 
 def _check_target(device: Device, module: Module, name: str) -> None:
-    target = device.exec(_TARGET).decode().strip()
+    target = kernel_target_of(device)
     if not accepts(target, module.target):
         raise ModuleError(
             f"{name}: made for kernel target {module.target}, the board runs {target}; "

@@ -78,6 +78,11 @@ def probe(device: Device) -> Runtime:
     return Runtime(() if has_native else arches_of(mpy), has_native, has_package)
 
 
+def kernel_target_of(device: Device) -> str:
+    """The kernel target of the runtime on a board that has one."""
+    return device.exec("import _tinyml\nprint(_tinyml.target())").decode().strip()
+
+
 def native_module(arches: tuple[str, ...]) -> Path:
     """The prebuilt native module for the first of `arches` that was built."""
     for arch in arches:
