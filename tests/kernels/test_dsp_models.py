@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from tests.support import golden
+from tests.support.devices import bench
 from tinymlaas.compile import compile_model
 from tinymlaas.ctypes_host import NativeLibrary
+from tinymlaas.device.install import PACKAGE_DIR
 from tinymlaas.run import run_module
 from tinymlaas.toolchain.hostlib import build_hostlib
+from tinymlaas.toolchain.natmod import build_natmod
 
 BOARDS = ["qemu-m4"]
 FEW = 3  # vectors on the laptop; the boards run all
@@ -40,3 +43,17 @@ def test_digits():
     model = NativeLibrary(build_hostlib("m4")).load(compile_model(digits.data, "digits", "m4").module)
     for value, expected in zip(digits.inputs[:20], digits.outputs, strict=False):
         assert np.array_equal(model.run([value])[0].ravel(), np.ravel(expected))
+
+
+def test_native_module_on_stock_firmware():
+    digits = golden.digits()
+    files = {f"lib/tinyml/{path.name}": path.read_bytes() for path in PACKAGE_DIR.glob("*.py")}
+    files |= {"lib/_tinyml.mpy": build_natmod("armv7emsp").path.read_bytes()}
+    files |= {"digits.tml": compile_model(digits.data, "digits", "m4").module}
+    with bench("qemu-m4", files, stock=True) as board:
+        board.run(f"import sys\nsys.path.insert(0, '{board.folder}lib')\nimport tinyml")
+        board.run(f"m = tinyml.Model('{board.folder}digits.tml')")
+        assert board.value("m.selftest()") is True
+        for frame, expected in zip(digits.inputs[:5], digits.outputs, strict=False):
+            board.run(f"m.inputs[0][:] = {frame.tobytes()!r}\nm.run()")
+            assert board.value("bytes(m.outputs[0])") == expected.tobytes()
