@@ -1,6 +1,8 @@
 #define TML_TARGET_NAME "m0plus"
 #define TML_TARGET_ID TML_TARGET_M0PLUS
 
-#define TML_TARGET_VARIANTS(X) X(CONV_2D, conv_2d, SWAR, swar)
+#define TML_TARGET_VARIANTS(X) \
+    X(CONV_2D, conv_2d, SWAR, swar) \
+    X(DEPTHWISE_CONV_2D, depthwise_conv_2d, SWAR, swar)
 
 #include "targets/table.h"

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support import models
+from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas import variants
 from tinymlaas.compile import Compiled, compile_model
 from tinymlaas.ctypes_host import NativeLibrary
@@ -20,7 +21,7 @@ from tinymlaas.evaluate import evaluate
 from tinymlaas.planfmt import HEADER, record_layout
 from tinymlaas.toolchain.hostlib import build_hostlib
 
-_SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+_SETTINGS = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @cache
@@ -51,6 +52,39 @@ def test_equals_definition(op: str) -> None:
     check()
     if any(v.operator == op and "m0plus" in v.targets for v in variants.VARIANTS):
         assert used["swar"] > 0, "the examples hardly touch the kernel"
+
+
+@_SETTINGS
+@given(
+    st.integers(1, 11),
+    st.integers(1, 9),
+    st.integers(2, 5),
+    st.sampled_from([1, 2, 3]),
+    st.sampled_from(["SAME", "VALID"]),
+    st.sampled_from([10, 40, 127]),
+    st.integers(0, 2**32 - 1),
+)
+def test_depthwise_3x3(
+    height: int, width: int, channels: int, stride: int, padding: str, spread: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    reach = 0 if padding == "SAME" else 2
+    height, width = height + reach, width + reach
+    out_h, out_w = (-(-(n - reach) // stride) for n in (height, width))
+    weights = rng.integers(-spread, spread + 1, (1, 3, 3, channels)).astype(np.int8)
+    zero_point = int(rng.integers(-128, 128))
+    tensors = [
+        TensorSpec((1, height, width, channels), 0.5, zero_point),
+        TensorSpec(weights.shape, 0.25, 0, data=weights, axis=3),
+        TensorSpec((1, out_h, out_w, channels), float(np.float32(0.3 * spread)), -128),
+    ]
+    options = {"padding": int(padding == "VALID"), "strideH": stride, "strideW": stride, "depthMultiplier": 1}
+    model = single_op("DEPTHWISE_CONV_2D", tensors, **options, dilationHFactor=1, dilationWFactor=1)
+    compiled = compile_model(model, "depthwise", "m0plus")
+    assert compiled.plan.steps[0].variant == "swar"
+    image = models.values((1, height, width, channels), seed + 1)
+    expected = evaluate(compiled.graph, [image])[0]
+    np.testing.assert_array_equal(_library().load(compiled.module).run([image])[0], expected)
 
 
 def _digits() -> Compiled:

@@ -22,7 +22,7 @@ _PER_TAP_ROW, _PER_PACKED, _PER_PACKED_BYTE = 330.0, 19.0, 26.0
 
 def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
     f = step.fields
-    weights = _filters(step)
+    weights = np.frombuffer(step.constants["weights"], np.int8).reshape(f["out_c"], -1)
     scratch = _scratch_bytes(weights.shape[1], f["in_c"])
     if f["out_h"] * f["out_w"] < _PIXELS or scratch > MAX_SCRATCH_BYTES:
         return None
@@ -30,14 +30,7 @@ def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
     if scales is None:
         return None
     aux = stream(weights, step.constants["channels"], scales)
-    return replace(step, operator="CONV_2D", constants={"aux": aux}, scratch_bytes=scratch)
-
-
-def _filters(step: Step) -> Array:
-    """Weights as [out_c, weights of a channel]."""
-    weights = np.frombuffer(step.constants["weights"], np.int8)
-    out_c = step.fields["out_c"]
-    return weights.reshape(-1, out_c).T if step.operator == "DEPTHWISE_CONV_2D" else weights.reshape(out_c, -1)
+    return replace(step, constants={"aux": aux}, scratch_bytes=scratch)
 
 
 def _scratch_bytes(patch: int, in_c: int) -> int:
@@ -68,12 +61,4 @@ def _cost(step: Step, target: str) -> float:
     return float(blocks * (_PER_BLOCK + f["filter_h"] * _PER_TAP_ROW + patch * per_byte + channels))
 
 
-def _lower_depthwise(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
-    """A depthwise convolution of one input channel is a convolution."""
-    return _lower(graph, op, step, target) if step.fields["in_c"] == 1 else None
-
-
-VARIANTS = (
-    Variant("swar", "CONV_2D", _TARGETS, _lower, _cost),
-    Variant("swar", "DEPTHWISE_CONV_2D", _TARGETS, _lower_depthwise, _cost),
-)
+VARIANTS = (Variant("swar", "CONV_2D", _TARGETS, _lower, _cost),)

@@ -14,4 +14,17 @@
 #define PUSH_ALL "push {r4-r7, lr}\n mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n push {r4-r7}\n"
 #define POP_ALL "pop {r4-r7}\n mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7\n pop {r4-r7, pc}\n"
 
+// r5: weight. Products of the lanes in a and b.
+#define MULTIPLY(a, b) "muls " #a ", r5\n muls " #b ", r5\n"
+#define ADD_LANES "adds r6, r3\n adds r7, r4\n"
+
+// r3: accumulator → output byte, given to `store`. r2, lr, r5-r7: tml_swar_scale_t in order, limit in lr. `tie` treats products of
+// negative accumulators. Each SCALE has its LIMIT somewhere behind it.
+#define SCALE(label, tie, store) \
+    "asrs r4, r3, #31\n bics r3, r4\n cmp r3, lr\n bhi 8" #label "f\n" \
+    "9" #label ": mov r4, r3\n muls r3, r5\n muls r4, r6\n lsrs r4, r7\n adds r3, r4\n" tie "adds r3, r2\n" \
+    "lsrs r3, #24\n" store
+#define LIMIT(label) "8" #label ": mov r3, lr\n b 9" #label "b\n"
+#define LOW_LANE(total, high) "mov r4, " #high "\n lsls r4, #16\n mov r3, " #total "\n subs r3, r4\n"
+
 #endif // TML_M0PLUS_ASM_H

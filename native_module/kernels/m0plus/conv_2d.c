@@ -1,4 +1,4 @@
-// CONV_2D and DEPTHWISE_CONV_2D of one input channel, two products per multiplication (kernels/mk/swar.h): the patches of four
+// CONV_2D, two products per multiplication (kernels/mk/swar.h): the patches of four
 // output pixels are packed once into scratch, then all output channels are computed from them. Output pixels are taken in their
 // linear order; the last four may overlap the four before. Input, output and scratch must not overlap; at least 4 pixels.
 //

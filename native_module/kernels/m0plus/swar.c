@@ -4,10 +4,6 @@
 #include "kernels/m0plus/asm.h"
 #include "kernels/mk/swar.h"
 
-// r5: weight. Products of the lanes in a and b.
-#define MULTIPLY(a, b) "muls " #a ", r5\n muls " #b ", r5\n"
-#define ADD_LANES "adds r6, r3\n adds r7, r4\n"
-
 // r6, r7: the window's sums for two lane pairs → r8-r11. Needs r12 = 0x8000.
 #define FLUSH \
     "add r8, r6\n add r6, r12\n asrs r6, #16\n add r9, r6\n" \
@@ -22,21 +18,14 @@
     "ldmia r0!, {r3, r4}\n asrs r5, r2, #24\n" MULTIPLY(r3, r4) ADD_LANES \
     FLUSH
 
-// r3: accumulator → output byte at r0, which moves on by r12. r2, lr, r5-r7: tml_swar_scale_t in order, limit in lr. `tie` treats
-// products of negative accumulators.
-#define SCALE(label, tie) \
-    "asrs r4, r3, #31\n bics r3, r4\n cmp r3, lr\n bhi 8" #label "f\n" \
-    "9" #label ": mov r4, r3\n muls r3, r5\n muls r4, r6\n lsrs r4, r7\n adds r3, r4\n" tie "adds r3, r2\n" \
-    "lsrs r3, #24\n strb r3, [r0]\n add r0, r12\n"
+#define STORE "strb r3, [r0]\n add r0, r12\n"
 #define TIE "cmp r3, r1\n sbcs r4, r4\n lsls r4, r7\n lsls r4, #1\n adds r3, r4\n"
 // The four pixels in r8-r11.
 #define SCALE_4(a, b, c, d, tie) \
-    LOW_LANE(r8, r9) SCALE(a, tie) \
-    "mov r3, r9\n" SCALE(b, tie) \
-    LOW_LANE(r10, r11) SCALE(c, tie) \
-    "mov r3, r11\n" SCALE(d, tie)
-#define LIMIT(label) "8" #label ": mov r3, lr\n b 9" #label "b\n"
-#define LOW_LANE(total, high) "mov r4, " #high "\n lsls r4, #16\n mov r3, " #total "\n subs r3, r4\n"
+    LOW_LANE(r8, r9) SCALE(a, tie, STORE) \
+    "mov r3, r9\n" SCALE(b, tie, STORE) \
+    LOW_LANE(r10, r11) SCALE(c, tie, STORE) \
+    "mov r3, r11\n" SCALE(d, tie, STORE)
 
 // Offsets on the stack: the job's fields in order.
 #define X "#0"

@@ -108,4 +108,65 @@ static inline void tml_swar_model_dot(const tml_swar_dot_t *job) {
     }
 }
 
+// A 3 x 3 filter over one channel in four lanes: four parts of the output, one below the other, are computed side by side.
+// x: rows of positions, 2 words each (parts 0 and 1, parts 2 and 3). Order and sizes as the assembly reads them.
+typedef struct {
+    uint32_t weights[9]; // sign-extended, row by row
+    uint32_t parts[3]; // bytes from part 0 of the output to parts 1, 2 and 3
+    uint32_t offset, factor_high, factor_low, factor_bits; // of tml_swar_scale_t
+    uint32_t down; // bytes from the end of a row of the window to the start of the next
+    uint32_t next; // bytes from the end of a window to the start of the next, mod 2^32
+    uint32_t pixel_stride; // bytes between pixels of the output
+    const uint32_t *row_end; // where the window stands behind the last of a row
+    uint32_t skip; // bytes from there to the first window of the next row
+    uint32_t pitch; // bytes between the rows of windows
+    const uint32_t *end; // where the window stands behind the last row
+    const uint32_t *x;
+    int8_t *out; // first pixel of part 0
+    uint32_t limit; // of tml_swar_scale_t
+    uint32_t start; // added to each sum
+} tml_swar_planes_t;
+
+// lanes[2 i] = rows[0][step i] + (rows[1][step i] << 16), lanes[2 i + 1] the same of rows 2 and 3.
+static inline void tml_swar_model_pack_columns(uint32_t *lanes, const int8_t *const rows[4], uint32_t step, uint32_t n) {
+    for (uint32_t at = 0; n > 0; n--, at += step, lanes += 2) {
+        lanes[0] = (uint32_t)rows[0][at] + ((uint32_t)rows[1][at] << 16);
+        lanes[1] = (uint32_t)rows[2][at] + ((uint32_t)rows[3][at] << 16);
+    }
+}
+
+// The sums of the window at x, gathered after every `taps` weights.
+static inline const uint32_t *tml_swar_filter(const tml_swar_planes_t *job, const uint32_t *x, unsigned taps, tml_swar_sums_t sums[2]) {
+    uint32_t window[2] = {0, 0};
+    for (unsigned i = 0; i < 9; i++, x += 2) {
+        x += i == 3 || i == 6 ? job->down / 4 : 0;
+        window[0] += job->weights[i] * x[0];
+        window[1] += job->weights[i] * x[1];
+        if ((i + 1) % taps == 0 || i == 8) {
+            tml_swar_flush(&sums[0], window[0]);
+            tml_swar_flush(&sums[1], window[1]);
+            window[0] = window[1] = 0;
+        }
+    }
+    return x;
+}
+
+static inline void tml_swar_model_filter_rows(const tml_swar_planes_t *job, unsigned taps) {
+    const tml_swar_scale_t scale = {job->offset, job->limit, job->factor_high, job->factor_low, job->factor_bits, 0};
+    const uint32_t *row_end = job->row_end;
+    int8_t *out = job->out;
+    for (const uint32_t *x = job->x; x != job->end; out += job->pixel_stride) {
+        tml_swar_sums_t sums[2] = {{0, 0}, {0, 0}};
+        x = tml_swar_filter(job, x, taps, sums) + (int32_t)job->next / 4;
+        out[0] = tml_swar_scale(tml_swar_low_of(&sums[0]) + job->start, &scale);
+        out[job->parts[0]] = tml_swar_scale(sums[0].high + job->start, &scale);
+        out[job->parts[1]] = tml_swar_scale(tml_swar_low_of(&sums[1]) + job->start, &scale);
+        out[job->parts[2]] = tml_swar_scale(sums[1].high + job->start, &scale);
+        if (x == row_end) {
+            x += job->skip / 4;
+            row_end += job->pitch / 4;
+        }
+    }
+}
+
 #endif // TML_MK_SWAR_MODELS_H
