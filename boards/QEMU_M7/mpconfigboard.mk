@@ -1,8 +1,8 @@
 QEMU_MACHINE = mps2-an500
 BOARD_MCU = Cortex-M7
-BOARD_CPU_FLAGS = -mthumb -mcpu=cortex-m7 -mfpu=fpv5-d16 -mfloat-abi=hard
+BOARD_CPU_FLAGS = -mthumb -mcpu=cortex-m7 -mfpu=fpv5-sp-d16 -mfloat-abi=hard
 BOARD_AS_FLAGS = -mthumb -mcpu=cortex-m7
-BOARD_MPY_ARCH = armv7emdp
+BOARD_MPY_ARCH = armv7emsp
 BOARD_UART_BASE = 0x40004000
 BOARD_UART_IRQ = 0
 BOARD_COUNTER_ADDRESS = 0x40028018
