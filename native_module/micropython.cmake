@@ -26,6 +26,7 @@ endforeach()
 # Kernels of an instruction set, for the targets that have it.
 set(TINYML_SET_m4 dsp)
 set(TINYML_SET_m0plus m0plus)
+set(TINYML_SET_rv32 rv32)
 if(TINYML_SET_${TINYML_TARGET})
     file(GLOB _files CONFIGURE_DEPENDS ${TINYML_DIR}/kernels/${TINYML_SET_${TINYML_TARGET}}/*.c)
     list(APPEND TINYML_KERNELS ${_files})

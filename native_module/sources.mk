@@ -18,6 +18,7 @@ TINYML_REF := $(filter-out $(patsubst kernels/fast/%,kernels/ref/%,$(TINYML_FAST
 # Kernels of an instruction set, for the targets that have it.
 TINYML_SET_m4 := dsp
 TINYML_SET_m0plus := m0plus
+TINYML_SET_rv32 := rv32
 TINYML_SET := $(TINYML_SET_$(TINYML_TARGET))
 TINYML_SET_SOURCES := $(if $(TINYML_SET),$(call tinyml_files,kernels/$(TINYML_SET)/*.c))
 TINYML_OMITTED := $(foreach name,$(call tinyml_lower,$(TINYML_OMIT)),\

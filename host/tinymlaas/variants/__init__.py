@@ -7,10 +7,15 @@ from dataclasses import replace
 from ..graph import Graph, Op
 from ..plan import Step
 from ..planfmt import VARIANTS as NUMBERS
-from . import dsp, plain, swar_conv_2d, swar_depthwise_conv_2d
+from . import dsp, plain, swar_conv_2d, swar_depthwise_conv_2d, tile_conv_2d
 from .base import Variant
 
-VARIANTS: tuple[Variant, ...] = (*dsp.VARIANTS, *swar_conv_2d.VARIANTS, *swar_depthwise_conv_2d.VARIANTS)
+VARIANTS: tuple[Variant, ...] = (
+    *dsp.VARIANTS,
+    *swar_conv_2d.VARIANTS,
+    *swar_depthwise_conv_2d.VARIANTS,
+    *tile_conv_2d.VARIANTS,
+)
 
 
 def choose(graph: Graph, op: Op, step: Step, target: str) -> Step:

@@ -19,16 +19,17 @@ static inline int8_t tml_requantise_right(uint32_t sum, tml_right_t by, const tm
 // Sums without bias of one channel at four pixels; `stride`: bytes from an output pixel to the next.
 static inline void tml_requantise_4(const uint32_t sums[4], const tml_channel_t *channel, const tml_range_t *range, int8_t *out, uint32_t stride) {
     const uint32_t bias = (uint32_t)channel->bias;
+    const tml_range_t limits = *range; // copied: a store of a byte could change what is behind a pointer
     if (channel->shift < 0) {
         const tml_right_t by = {channel->multiplier, (uint32_t)-channel->shift - 1};
-        out[0] = tml_requantise_right(sums[0] + bias, by, range);
-        out[stride] = tml_requantise_right(sums[1] + bias, by, range);
-        out[2 * stride] = tml_requantise_right(sums[2] + bias, by, range);
-        out[3 * stride] = tml_requantise_right(sums[3] + bias, by, range);
+        out[0] = tml_requantise_right(sums[0] + bias, by, &limits);
+        out[stride] = tml_requantise_right(sums[1] + bias, by, &limits);
+        out[2 * stride] = tml_requantise_right(sums[2] + bias, by, &limits);
+        out[3 * stride] = tml_requantise_right(sums[3] + bias, by, &limits);
         return;
     }
     for (unsigned i = 0; i < 4; i++, out += stride) {
-        *out = tml_requantise((int32_t)(sums[i] + bias), channel, range->zero_point, range->low, range->high);
+        *out = tml_requantise((int32_t)(sums[i] + bias), channel, limits.zero_point, limits.low, limits.high);
     }
 }
 
