@@ -5,7 +5,7 @@
 // the interpreter does; so they need no check inside translated code.
 import { translate } from './translate.mjs';
 
-export const HOT = 1000; // arrivals at an address before it is translated: V8 needs milliseconds for each region
+export const HOT = 4000; // arrivals at an address before it is translated: V8 needs milliseconds for each region
 const FLASH = { base: 0x10000000, size: 2 * 1024 * 1024 };
 const SRAM = { base: 0x20000000, size: 264 * 1024 };
 const ROM = { base: 0, size: 16 * 1024 };

@@ -9,6 +9,7 @@
 import { emit } from './thumb.mjs';
 
 const MAX_INSTRUCTIONS = 256; // V8 does not optimise very long functions
+const MAX_WITH_CALLEES = 96; // called functions join small regions only: V8's work grows faster than the gain
 const MAX_BLOCK_INSTRUCTIONS = 24; // a block is run by the interpreter when it might not end by the limit
 const REGISTERS = 15;
 
@@ -86,12 +87,12 @@ function findBlocks(memory, entry) {
   const blocks = new Map();
   const queue = [entry];
   const calls = [];
-  let budget = MAX_INSTRUCTIONS;
-  while (queue.length + calls.length && budget > 0) {
+  let count = 0;
+  while (count < (queue.length ? MAX_INSTRUCTIONS : MAX_WITH_CALLEES) && queue.length + calls.length) {
     const pc = queue.length ? queue.shift() : calls.shift();
     if (blocks.has(pc) || !memory.sameArea(entry, pc)) continue;
     const block = new Block(memory, pc);
-    budget -= block.translate(MAX_BLOCK_INSTRUCTIONS, (address) => blocks.has(address));
+    count += block.translate(MAX_BLOCK_INSTRUCTIONS, (address) => blocks.has(address));
     if (block.next === pc) continue; // not even one instruction: the interpreter's
     blocks.set(pc, block);
     queue.push(...block.successors());
