@@ -5,6 +5,7 @@ import pytest
 
 from tests.support import golden
 from tests.support.devices import bench
+from tests.support.dsp_shapes import models
 from tinymlaas.compile import compile_model
 from tinymlaas.ctypes_host import NativeLibrary
 from tinymlaas.device.install import PACKAGE_DIR
@@ -57,3 +58,11 @@ def test_native_module_on_stock_firmware():
         for frame, expected in zip(digits.inputs[:5], digits.outputs, strict=False):
             board.run(f"m.inputs[0][:] = {frame.tobytes()!r}\nm.run()")
             assert board.value("bytes(m.outputs[0])") == expected.tobytes()
+
+
+def test_every_shape_at_the_edges_of_tiles():
+    files = {f"{name}.tml": compile_model(data, name, "m4").module for name, data in models().items()}
+    with bench("qemu-m4", files) as board:
+        board.run("import tinyml")
+        for name in files:
+            assert board.value(f"tinyml.Model('{board.folder}{name}').selftest()") is True, name

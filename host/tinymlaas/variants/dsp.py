@@ -208,7 +208,8 @@ def _cost_depthwise_conv_2d(step: Step, target: str) -> float:
     rows = _rows(step.fields)
     strips = -(-rows.count // rows.strip)
     unpacked = (rows.count * rows.stride + strips * (_TAPS - rows.stride)) * (30 + 18 * rows.words)
-    computed = rows.count * (24 + 66 * -(-rows.outputs // 4)) + 70 * strips
+    rest = (0, 36, 36, 64)[rows.outputs % 4]  # one or two outputs are made apart, three as four
+    computed = rows.count * (26 + 64 * (rows.outputs // 4) + rest) + 85 * strips
     return float(step.fields["out_c"] * (unpacked / _CHANNELS + computed))
 
 

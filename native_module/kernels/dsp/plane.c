@@ -25,14 +25,18 @@ _Static_assert(offsetof(tml_dsp_plane_t, columns) == 36 && TML_DSP_PLANE_WORD ==
 #define USE_1A(x, w01, w12) START_1(x, "r0", "r1", w01, w12)
 #define USE_1B(x, w01, w12) END_1(x, "r0", "r1", w01, w12) START_1(x, "r2", "r3", w01, w12)
 #define USE_1C(x, w01, w12) END_1(x, "r2", "r3", w01, w12)
+#define USE_1D(x, w01, w12) END_1(x, "r0", "r1", w01, w12)
 #define SUMS_1 COLUMN(USE_1A) COLUMN(USE_1B) LAST_COLUMN(USE_1C)
+#define TWO_SUMS_1 COLUMN(USE_1A) LAST_COLUMN(USE_1D)
 
 #define USE_2A(x, w01, w12) START_2(x, "r0", w01, w12)
 #define USE_2B(x, w01, w12) END_2(x, "r0", w01, w12) START_2(x, "r1", w01, w12)
 #define USE_2C(x, w01, w12) END_2(x, "r1", w01, w12) START_2(x, "r2", w01, w12)
 #define USE_2D(x, w01, w12) END_2(x, "r2", w01, w12) START_2(x, "r3", w01, w12)
 #define USE_2E(x, w01, w12) END_2(x, "r3", w01, w12)
+#define USE_2F(x, w01, w12) END_2(x, "r1", w01, w12)
 #define SUMS_2 COLUMN(USE_2A) COLUMN(USE_2B) COLUMN(USE_2C) COLUMN(USE_2D) LAST_COLUMN(USE_2E)
+#define TWO_SUMS_2 COLUMN(USE_2A) COLUMN(USE_2B) LAST_COLUMN(USE_2F)
 
 // A word (w0, w1, w2, 0) to (2 w0, 2 w1) and (2 w1, 2 w2).
 #define WEIGHTS(word, w01, w12) \
@@ -50,13 +54,15 @@ _Static_assert(offsetof(tml_dsp_plane_t, columns) == 36 && TML_DSP_PLANE_WORD ==
     "asr.w   " acc ", " acc ", r6\n" \
     "ssat    " acc ", #8, " acc "\n"
 
-// Stack: 0 multiplier, 4 round, 8 shift, 12 out, 16 out_step, 20 four times the bias, 36 weights, 60 x behind the last four outputs of
-// the row, 64 rows, 68 x of the row, 72 x_step, 76 out of the row, 80 out_row, 84 bytes of x in a row, 88 outputs in the last four.
+// A row is made of fours; where one or two outputs remain, they are made as two.
+// Stack: 0 multiplier, 4 round, 8 shift, 12 out, 16 out_step, 20 four times the bias, 36 weights, 60 x behind the fours of the row,
+// 64 rows, 68 x of the row, 72 x_step, 76 out of the row, 80 out_row, 84 bytes of x of the fours, 88 outputs in the last four less
+// one, 92 outputs behind the fours, 96 where a row begins, 100 where it goes on after the fours.
 // block_shift: log2 of the bytes of x that four outputs take.
-#define PLANE(sums, block_shift) \
+#define PLANE(sums, two_sums, block_shift) \
     __asm volatile ( \
     "push    {r4-r11, lr}\n" \
-    "sub     sp, #92\n" \
+    "sub     sp, #108\n" \
     "ldrd    r1, r2, [r0, #12]\n"     /* weights, channel */ \
     "ldm     r1, {r1, r3, r12}\n" \
     WEIGHTS("r1", "r4", "r5") \
@@ -76,12 +82,27 @@ _Static_assert(offsetof(tml_dsp_plane_t, columns) == 36 && TML_DSP_PLANE_WORD ==
     "strd    r8, r5, [sp, #76]\n" \
     "str     r6, [sp, #64]\n" \
     "ldr     r4, [r0, #36]\n"     /* columns */ \
-    "sub     r4, r4, #1\n" \
-    "lsr     r5, r4, #2\n" \
-    "add     r5, r5, #1\n" \
-    "lsl     r5, r5, #" block_shift "\n" \
-    "and     r4, r4, #3\n" \
-    "strd    r5, r4, [sp, #84]\n" \
+    "and     r5, r4, #3\n" \
+    "sub     r6, r5, #1\n" \
+    "adr.w   r8, 4f\n" \
+    "adr.w   r9, 6f\n" \
+    "cmp     r6, #1\n" \
+    "itte    hi\n" /* none remain, or three, which count as four */ \
+    "addhi   r4, r4, #3\n" \
+    "movhi   r8, r9\n" \
+    "movls   r6, #3\n" \
+    "and     r6, r6, #3\n" \
+    "adr.w   r9, 2f\n" \
+    "adr.w   r10, 5f\n" \
+    "lsrs    r4, r4, #2\n" \
+    "it      eq\n" \
+    "moveq   r9, r10\n" \
+    "lsl     r4, r4, #" block_shift "\n" \
+    "orr     r9, r9, #1\n" \
+    "orr     r8, r8, #1\n" \
+    "strd    r4, r6, [sp, #84]\n" \
+    "strd    r5, r9, [sp, #92]\n" \
+    "str     r8, [sp, #100]\n" \
     /* Next row. */ \
     "1:\n" \
     "ldr     r10, [sp, #68]\n" \
@@ -90,6 +111,7 @@ _Static_assert(offsetof(tml_dsp_plane_t, columns) == 36 && TML_DSP_PLANE_WORD ==
     "add     r12, r12, r10\n" \
     "str     r12, [sp, #60]\n" \
     "str     r7, [sp, #12]\n" \
+    "ldr     pc, [sp, #96]\n" \
     /* Next four outputs. */ \
     "2:\n" \
     "add     r12, sp, #20\n" \
@@ -108,7 +130,7 @@ _Static_assert(offsetof(tml_dsp_plane_t, columns) == 36 && TML_DSP_PLANE_WORD ==
     "add     r7, r7, r8, lsl #2\n" \
     "str     r7, [sp, #12]\n" \
     "b       2b\n" \
-    /* The last of the row: one to four outputs. */ \
+    /* The last four of the row. */ \
     "3:\n" \
     "ldr     lr, [sp, #88]\n" \
     "add     r9, r7, r8\n" \
@@ -120,6 +142,23 @@ _Static_assert(offsetof(tml_dsp_plane_t, columns) == 36 && TML_DSP_PLANE_WORD ==
     "cmp     lr, #0\n" \
     "it      ne\n" \
     "strbne  r1, [r9]\n" \
+    "ldr     pc, [sp, #100]\n" \
+    /* One or two more. */ \
+    "4:\n" \
+    "add     r7, r7, r8, lsl #2\n" \
+    "str     r7, [sp, #12]\n" \
+    "5:\n" \
+    "add     r12, sp, #20\n" \
+    "ldm     r12, {r0-r9}\n" \
+    two_sums \
+    "ldm     sp, {r4-r8}\n" \
+    REQUANTISE("r0") REQUANTISE("r1") \
+    "ldr     lr, [sp, #92]\n" \
+    "strb    r0, [r7]\n" \
+    "cmp     lr, #1\n" \
+    "it      hi\n" \
+    "strbhi  r1, [r7, r8]\n" \
+    "6:\n" \
     "add     r0, sp, #64\n" \
     "ldm     r0, {r1-r5}\n"     /* rows, x, x_step, out, out_row */ \
     "add     r2, r2, r3\n" \
@@ -127,15 +166,15 @@ _Static_assert(offsetof(tml_dsp_plane_t, columns) == 36 && TML_DSP_PLANE_WORD ==
     "subs    r1, r1, #1\n" \
     "stm     r0, {r1-r5}\n" \
     "bne     1b\n" \
-    "add     sp, #92\n" \
+    "add     sp, #108\n" \
     "pop     {r4-r11, pc}\n")
 
 __attribute__((naked)) void tml_dsp_plane_1(__attribute__((unused)) const tml_dsp_plane_t *plane) {
-    PLANE(SUMS_1, "5");
+    PLANE(SUMS_1, TWO_SUMS_1, "5");
 }
 
 __attribute__((naked)) void tml_dsp_plane_2(__attribute__((unused)) const tml_dsp_plane_t *plane) {
-    PLANE(SUMS_2, "6");
+    PLANE(SUMS_2, TWO_SUMS_2, "6");
 }
 
 #else
