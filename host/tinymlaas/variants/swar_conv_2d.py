@@ -23,7 +23,7 @@ _PER_TAP_ROW, _PER_PACKED, _PER_PACKED_BYTE = 330.0, 19.0, 26.0
 def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
     f = step.fields
     weights = np.frombuffer(step.constants["weights"], np.int8).reshape(f["out_c"], -1)
-    scratch = _scratch_bytes(weights.shape[1], f["in_c"])
+    scratch = _scratch_bytes(weights.shape[1], f["filter_w"] * f["in_c"])
     if f["out_h"] * f["out_w"] < _PIXELS or scratch > MAX_SCRATCH_BYTES:
         return None
     scales = requants(weights, step.constants["channels"], f)
@@ -33,8 +33,8 @@ def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
     return replace(step, constants={"aux": aux}, scratch_bytes=scratch)
 
 
-def _scratch_bytes(patch: int, in_c: int) -> int:
-    return 8 * (patch + -patch % 4) + in_c
+def _scratch_bytes(patch: int, row: int) -> int:
+    return 8 * (patch + -patch % 4) + 2 * row
 
 
 def stream(weights: Array, channels: bytes, scales: list[Requant]) -> bytes:

@@ -1,9 +1,9 @@
-// CONV_2D, two products per multiplication (kernels/mk/swar.h): the patches of four
-// output pixels are packed once into scratch, then all output channels are computed from them. Output pixels are taken in their
-// linear order; the last four may overlap the four before. Input, output and scratch must not overlap; at least 4 pixels.
+// CONV_2D, two products per multiplication (kernels/mk/swar.h): the patches of four output pixels are packed once into scratch, then
+// all output channels are computed from them. Output pixels are taken in their linear order; the last four may overlap the four
+// before. Input, output and scratch must not overlap; at least 4 pixels.
 //
-// Constants (`aux`): per output channel one piece of stream, see tml_swar_dot_t. Scratch: lanes [patch, rounded up to 4][2], then
-// one input pixel of zero points. Compiler: host/tinymlaas/variants/swar_conv_2d.py.
+// Constants (`aux`): per output channel one piece of stream, see tml_swar_dot_t. Scratch: lanes
+// [patch, rounded up to 4][2], then two rows of a patch, for those that reach beyond the image. Compiler: host/tinymlaas/variants/swar_conv_2d.py.
 #include <string.h>
 
 #include "kernels/check/bounds.h"
@@ -19,7 +19,7 @@ static uint32_t patch_words(const tml_conv_t *c) {
 typedef struct {
     const tml_conv_t *conv;
     const int8_t *input;
-    const int8_t *zeros;
+    int8_t *buffer; // two rows of a patch
 } image_t;
 
 // An output pixel, and where in the input its filter starts.
@@ -48,29 +48,48 @@ static const int8_t *row_of(const image_t *image, const place_t *place, uint32_t
     return y < 0 || y >= c->in_h ? NULL : image->input + (uint32_t)y * c->in_w * c->in_c;
 }
 
-static bool whole(const tml_conv_t *c, int32_t x) {
-    return x >= 0 && x + c->filter_w <= c->in_w && c->dilation_w == 1;
+// The same column by column, for dilated filters.
+static void spread_row(const image_t *image, const int8_t *row, int32_t x, int8_t *buffer) {
+    const tml_conv_t *c = image->conv;
+    for (uint32_t fx = 0; fx < c->filter_w; fx++, x += c->dilation_w, buffer += c->in_c) {
+        if (x < 0 || x >= c->in_w) {
+            memset(buffer, c->in_zero_point, c->in_c);
+        } else {
+            memcpy(buffer, row + (uint32_t)x * c->in_c, c->in_c);
+        }
+    }
 }
 
-static const int8_t *tap(const image_t *image, const int8_t *row, int32_t x) {
-    return row == NULL || x < 0 || x >= image->conv->in_w ? image->zeros : row + (uint32_t)x * image->conv->in_c;
+static int32_t at_most(int32_t value, int32_t limit) {
+    return value < limit ? value : limit;
+}
+
+// A filter row of the patch at column x of an input row: the image itself, or the given buffer filled with what is there.
+static const int8_t *patch_row(const image_t *image, const int8_t *row, int32_t x, int8_t *buffer) {
+    const tml_conv_t *c = image->conv;
+    const int32_t in_c = c->in_c, width = c->filter_w, zero = c->in_zero_point;
+    if (row == NULL) {
+        memset(buffer, zero, (uint32_t)(width * in_c));
+    } else if (c->dilation_w != 1) {
+        spread_row(image, row, x, buffer);
+    } else if (x >= 0 && x + width <= c->in_w) {
+        return row + x * in_c;
+    } else {
+        const int32_t begin = at_most(x < 0 ? -x : 0, width), end = at_most(c->in_w - x, width); // end > begin: windows meet the image
+        memset(buffer, zero, (uint32_t)(begin * in_c));
+        memcpy(buffer + begin * in_c, row + (x + begin) * in_c, (uint32_t)((end - begin) * in_c));
+        memset(buffer + end * in_c, zero, (uint32_t)((width - end) * in_c));
+    }
+    return buffer;
 }
 
 // The patches of two pixels into every other word.
 static void pack_pair(const image_t *image, const place_t *a, const place_t *b, uint32_t *lanes) {
-    const tml_conv_t *c = image->conv;
-    const uint32_t in_c = c->in_c, row_bytes = in_c * c->filter_w;
-    const bool both_whole = whole(c, a->x) && whole(c, b->x);
-    for (uint32_t fy = 0; fy < c->filter_h; fy++) {
-        const int8_t *row_a = row_of(image, a, fy), *row_b = row_of(image, b, fy);
-        if (both_whole && row_a != NULL && row_b != NULL) {
-            tml_swar_pack(lanes, row_a + (uint32_t)a->x * in_c, row_b + (uint32_t)b->x * in_c, row_bytes);
-            lanes += 2 * row_bytes;
-            continue;
-        }
-        for (uint32_t x = 0; x < c->filter_w * c->dilation_w; x += c->dilation_w, lanes += 2 * in_c) {
-            tml_swar_pack(lanes, tap(image, row_a, a->x + (int32_t)x), tap(image, row_b, b->x + (int32_t)x), in_c);
-        }
+    const uint32_t n = (uint32_t)image->conv->in_c * image->conv->filter_w;
+    for (uint32_t fy = 0; fy < image->conv->filter_h; fy++, lanes += 2 * n) {
+        const int8_t *low = patch_row(image, row_of(image, a, fy), a->x, image->buffer);
+        const int8_t *high = patch_row(image, row_of(image, b, fy), b->x, image->buffer + n);
+        tml_swar_pack(lanes, low, high, n);
     }
 }
 
@@ -90,9 +109,7 @@ void tml_swar_conv_2d(const tml_context_t *context, const tml_record_t *record) 
     const tml_conv_t *c = &record->conv;
     const uint32_t words = patch_words(c), pixels = (uint32_t)c->out_h * c->out_w;
     uint32_t *lanes = (uint32_t *)(void *)(context->arena + c->scratch);
-    int8_t *zeros = (int8_t *)(lanes + 8 * words);
-    const image_t image = {c, (const int8_t *)(context->arena + c->input), zeros};
-    memset(zeros, c->in_zero_point, c->in_c);
+    const image_t image = {c, (const int8_t *)(context->arena + c->input), (int8_t *)(lanes + 8 * words)};
     for (uint32_t done = 0; done < pixels; done += PIXELS) {
         const uint32_t pixel = done + PIXELS <= pixels ? done : pixels - PIXELS;
         int8_t *out = (int8_t *)(context->arena + c->output) + pixel * c->out_c;
@@ -145,6 +162,6 @@ tml_status_t tml_check_swar_conv_2d(tml_bounds_t *bounds, const tml_record_t *re
     if ((uint32_t)c->out_h * c->out_w < PIXELS || c->scratch % 4 != 0) {
         return tml_fail(bounds, TML_SHAPE, (uint32_t)c->out_h * c->out_w, PIXELS);
     }
-    TML_TRY(tml_check_scratch(bounds, &scratch, 32 * patch_words(c) + c->in_c, &spans[0], &spans[1]));
+    TML_TRY(tml_check_scratch(bounds, &scratch, 32 * patch_words(c) + 2u * c->filter_w * c->in_c, &spans[0], &spans[1]));
     return check_stream(bounds, c);
 }
