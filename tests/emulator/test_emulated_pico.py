@@ -28,9 +28,9 @@ import json, hashlib
 for i in range(8):
     s = json.dumps({'a': [1.5 * i, 2.25 / (i + 1)], 'b': str(i) * 10, 'c': sorted([(k * 7919) % 101 for k in range(60)])})
     d = json.loads(s)
-with open('/work', 'wb') as f:
+with open('/sum.bin', 'wb') as f:
     f.write(hashlib.sha256(s.encode()).digest())
-print(d, hashlib.sha256(open('/work', 'rb').read()).digest())
+print(d, hashlib.sha256(open('/sum.bin', 'rb').read()).digest())
 """
 
 
