@@ -13,6 +13,10 @@ from tinymlaas.toolchain import paths
 from tinymlaas.toolchain.hostlib import core_sources
 
 MAX_STACK_BYTES = 256
+# Kernels of an instruction set, by folder, and the target whose builds have them.
+INSTRUCTION_SETS = {"dsp": "m4", "m0plus": "m0plus", "rv32": "rv32"}
+# What still takes more: it holds the job of its inner loop, 27 words, beside the rows it packs.
+LARGER_STACKS = {"tml_swar_depthwise_conv_2d": 336}
 # Kernel target → compiler and its options.
 TARGETS = {
     "x64": ["cc"],
@@ -28,7 +32,7 @@ ALLOWED = re.compile(r"tml_|mem(cpy|set|move)$|__aeabi_|__u?(div|mod|mul|ashl|ls
 
 @pytest.fixture(scope="module", params=TARGETS)
 def objects(request, tmp_path_factory):
-    """(tool prefix, folder) with one object and one stack report for each source of a target."""
+    """(target, tool prefix, folder) with one object and one stack report for each source."""
     compiler, *options = TARGETS[request.param]
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed; make deps does that")
@@ -37,11 +41,11 @@ def objects(request, tmp_path_factory):
     for i, source in enumerate(core_sources(request.param)):
         output = folder / f"{i}_{source.stem}.o"
         subprocess.run([compiler, *options, *FLAGS, include, "-c", source, "-o", output], check=True)
-    return compiler.removesuffix("gcc").removesuffix("cc"), folder
+    return request.param, compiler.removesuffix("gcc").removesuffix("cc"), folder
 
 
 def test_no_writable_data(objects):
-    prefix, folder = objects
+    _, prefix, folder = objects
     for path in folder.glob("*.o"):
         headers = subprocess.run([f"{prefix}objdump", "-h", path], capture_output=True, text=True, check=True).stdout
         sizes = dict(re.findall(r"^\s*\d+ (\.\S+)\s+([0-9a-f]{8})", headers, re.M))
@@ -49,16 +53,23 @@ def test_no_writable_data(objects):
         assert all(int(sizes[name], 16) == 0 for name in writable), path.name
 
 
+def _ships(path, target):
+    """Whether a build of this target contains the source."""
+    return INSTRUCTION_SETS.get(path.split("/kernels/")[-1].split("/")[0], target) == target
+
+
 def test_stack(objects):
-    _, folder = objects
+    target, _, folder = objects
     lines = [line.split("\t") for path in folder.glob("*.su") for line in path.read_text().splitlines()]
-    assert lines
-    assert [line for line in lines if line[2] != "static" and "bounded" not in line[2]] == []
-    assert [line for line in lines if int(line[1]) > MAX_STACK_BYTES] == []
+    shipped = [line for line in lines if _ships(line[0], target)]
+    assert shipped
+    assert [line for line in shipped if line[2] != "static" and "bounded" not in line[2]] == []
+    limits = {line[0]: LARGER_STACKS.get(line[0].rsplit(":", 1)[-1], MAX_STACK_BYTES) for line in shipped}
+    assert [line for line in shipped if int(line[1]) > limits[line[0]]] == []
 
 
 def test_nothing_is_called_but_the_core_itself(objects):
-    prefix, folder = objects
+    _, prefix, folder = objects
     undefined = subprocess.run(
         [f"{prefix}nm", "-u", *folder.glob("*.o")], capture_output=True, text=True, check=True
     ).stdout
