@@ -123,7 +123,7 @@ def tables(rows: Sequence[Row], boards: Sequence[str]) -> str:
 
 
 def _table(title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [" | ".join(head), "|".join(["---"] + ["---:"] * (len(head) - 1)), *(" | ".join(r) for r in body)]
+    lines = [" | ".join(head), " | ".join(["---"] + ["---:"] * (len(head) - 1)), *(" | ".join(r) for r in body)]
     return (f"#### {title}\n\n" if title else "") + "\n".join(f"| {line} |" for line in lines)
 
 

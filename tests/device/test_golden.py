@@ -1,4 +1,4 @@
-"""Every golden vector of the seven real models, byte for byte, on every board."""
+"""Every golden vector of the seven real models, byte for byte, on every board: portable modules, and modules made for the board."""
 
 import numpy as np
 import pytest
@@ -8,16 +8,28 @@ from tinymlaas.compile import compile_model
 from tinymlaas.run import run_module
 
 BOARDS = ["host", "unix", "qemu-m3", "qemu-m4", "qemu-rv32", "pico"]
+# Boards whose kernel target has constant layouts of its own.
+MADE_FOR = {"qemu-m4": "m4", "qemu-rv32": "rv32", "pico": "m0plus"}
 
 
-@pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("name", golden.SEVEN)
-def test_golden_outputs(name, board):
+def _check(name, board, target):
     golden.require()
     vectors = golden.vectors(name)
-    module = compile_model(golden.model(name), name).module
+    module = compile_model(golden.model(name), name, target).module
     result = run_module(module, name, board, vectors.inputs)
     wrong = [i for i in range(len(vectors.inputs)) if not np.array_equal(result.outputs[0][i], vectors.outputs[i])]
     assert not wrong, f"{len(wrong)} of {len(vectors.inputs)} vectors differ, first: {wrong[0]}"
     if board == "pico":
         assert result.weights_in_place
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", golden.SEVEN)
+def test_portable_modules(name, board):
+    _check(name, board, "any")
+
+
+@pytest.mark.parametrize("board", MADE_FOR)
+@pytest.mark.parametrize("name", golden.SEVEN)
+def test_modules_made_for_the_board(name, board):
+    _check(name, board, MADE_FOR[board])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .window import Window
 
-
 _TILE = 4  # pixels, and channels, that CONV_2D computes at once
 _TILE_BYTES = 8192  # of patches; where four do not fit it computes one pixel at a time
 
