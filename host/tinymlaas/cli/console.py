@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..errors import TinymlError
 
 talk = Console(stderr=True)
-data = Console()
+data = Console() if Console().is_terminal else Console(width=200)  # a pipe has no edge to cut tables at
 
 
 def print_json(value: Any) -> None:
