@@ -9,18 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .cli.console import talk
+from .cli.console import fail, talk
 from .compile import compile_model
 from .errors import TinymlError
 from .graph import Array
-from .report import summary
+from .report import summary, thousands
 from .run import Result, run_module
 from .target import board_by_name
 from .toolchain.firmware import find_firmware
@@ -63,8 +62,7 @@ def main() -> None:
     try:
         rows = measure([m for m in arguments.models.split(",") if m], arguments.boards.split(","))
     except TinymlError as error:
-        talk.print(f"error: {error}", style="bold red", highlight=False, soft_wrap=True, markup=False)
-        sys.exit(error.exit_code)
+        fail(error)
     text = tables(rows, arguments.boards.split(","))
     print(text + changes(rows))
     _remember(rows)
@@ -129,13 +127,22 @@ def _table(title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> st
 
 def _memory(rows: Sequence[Row]) -> str:
     head = ("model", "MACs", "arena B", "live values B", "module B")
-    body = [(r.model, _n(r.macs), _n(r.arena_bytes), _n(r.liveness_bound_bytes), _n(r.module_bytes)) for r in rows]
+    body = [
+        (
+            r.model,
+            thousands(r.macs),
+            thousands(r.arena_bytes),
+            thousands(r.liveness_bound_bytes),
+            thousands(r.module_bytes),
+        )
+        for r in rows
+    ]
     return _table("Memory (target `any`)", head, body)
 
 
 def _speed(rows: Sequence[Row], board: str) -> str:
     unit = "cycles" if board == "pico" else "instructions"
-    body = [(r.model, _n(r.counts[board]), f"{r.counts[board] / r.macs:.2f}") for r in rows]
+    body = [(r.model, thousands(r.counts[board]), f"{r.counts[board] / r.macs:.2f}") for r in rows]
     return _table(f"Speed on `{board}`", ("model", f"{unit} per inference", f"{unit} per MAC"), body)
 
 
@@ -147,7 +154,7 @@ def overview(rows: Sequence[Row]) -> str:
         cycles, instructions = r.counts.get("pico"), r.counts.get("qemu-m4")
         speed = (f"{cycles / 125e3:.1f}", f"{cycles / r.macs:.2f}") if cycles else ("", "")
         per_mac = f"{instructions / r.macs:.2f}" if instructions else ""
-        body.append((r.model, _n(r.macs), _n(r.module_bytes), _n(r.arena_bytes), *speed, per_mac))
+        body.append((r.model, thousands(r.macs), thousands(r.module_bytes), thousands(r.arena_bytes), *speed, per_mac))
     return _table("", head, body) + "\n"
 
 
@@ -155,12 +162,8 @@ def _runtime(boards: Sequence[str]) -> str:
     body = []
     for name in boards:
         firmware = find_firmware(board_by_name(name))
-        body.append((name, firmware.board.kernel_target, _n(firmware.runtime_flash_bytes)))
+        body.append((name, firmware.board.kernel_target, thousands(firmware.runtime_flash_bytes)))
     return _table("Runtime in flash (code and constants of `_tinyml`)", ("board", "kernel target", "B"), body)
-
-
-def _n(value: int) -> str:
-    return f"{value:,}".replace(",", " ")
 
 
 def _memory_of_last_run() -> Path:

@@ -66,11 +66,6 @@ def _lower(graph: Graph, op: Op, target: str) -> Step:
     return choose(graph, op, replace(step, outputs=outputs), target)
 
 
-def macs(steps: tuple[Step, ...]) -> int:
-    """Multiply-accumulates of one inference."""
-    return sum(s.macs for s in steps)
-
-
 def _metadata(graph: Graph, data: bytes, extra: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": graph.name,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from rich.table import Table
 
-from .cli.console import data, progress, talk, write_file
+from .cli.console import data, fail, progress, write_file
 from .compile import Compiled, compile_model
 from .device.deploy import DeployResult, deploy
 from .device.install import install, kernel_target_of
@@ -42,8 +42,7 @@ def main() -> None:
     try:
         sys.exit(demo(parser.parse_args().port))
     except TinymlError as error:
-        talk.print(f"error: {error}", style="bold red", highlight=False, soft_wrap=True, markup=False)
-        sys.exit(error.exit_code)
+        fail(error)
 
 
 def demo(port: str) -> int:

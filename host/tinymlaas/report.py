@@ -40,6 +40,11 @@ class Block:
     last: int
 
 
+def thousands(value: int) -> str:
+    """A number with its thousands set apart."""
+    return f"{value:,}".replace(",", " ")
+
+
 def layers(module: Module) -> list[Layer]:
     """All layers in order of execution."""
     return [_layer(i, name, fields) for i, (name, fields) in enumerate(module.records)]
@@ -186,7 +191,7 @@ def plot_memory(module: Module, path: Path) -> None:
             [(b.first - 0.5, width)], (b.offset, b.bytes), facecolor=colour, edgecolor="black", linewidth=0.6
         )
         if b.bytes > module.arena_bytes / 25:
-            text = f"{b.bytes:,}".replace(",", " ")
+            text = thousands(b.bytes)
             axes.text(b.first - 0.5 + width / 2, b.offset + b.bytes / 2, text, ha="center", va="center", fontsize=7)
     axes.axhline(module.arena_bytes, color="black", linestyle="--", linewidth=0.8)
     axes.set_xlim(-0.6, steps + 0.6)
@@ -195,6 +200,6 @@ def plot_memory(module: Module, path: Path) -> None:
         range(steps), [f"{i} {name}" for i, (name, _) in enumerate(module.records)], rotation=60, ha="right", fontsize=7
     )
     axes.set_ylabel("arena offset (bytes)")
-    axes.set_title(f"{module.metadata.get('name', 'module')}: arena {module.arena_bytes:,} B".replace(",", " "))
+    axes.set_title(f"{module.metadata.get('name', 'module')}: arena {thousands(module.arena_bytes)} B")
     figure.savefig(path, dpi=130)
     plt.close(figure)

@@ -9,7 +9,7 @@ import sys
 
 from ..errors import TinymlError
 from .app import app
-from .console import talk
+from .console import fail
 
 
 def main() -> None:
@@ -17,13 +17,6 @@ def main() -> None:
     try:
         app(prog_name="tinymlaas")
     except TinymlError as error:
-        talk.print(f"[bold red]error:[/] {_escaped(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+        fail(error)
     except BrokenPipeError:
         sys.exit(1)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..errors import TinymlError
 
 talk = Console(stderr=True)
 data = Console() if Console().is_terminal else Console(width=200)  # a pipe has no edge to cut tables at
+
+
+def fail(error: TinymlError) -> NoReturn:
+    """Prints an error and exits with its code."""
+    talk.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    sys.exit(error.exit_code)
 
 
 def print_json(value: Any) -> None:

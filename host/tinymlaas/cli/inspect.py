@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from ..compile import compile_model
-from ..report import plot_memory, summary
+from ..report import plot_memory, summary, thousands
 from ..target import kernel_target
 from ..unpack import is_module, unpack
 from .console import data, print_json, read_file, talk
@@ -46,9 +46,10 @@ def _print(facts: dict[str, Any]) -> None:
             text = f"  {kind[:-1]:6} {shape} {t['dtype']}  scale {t['scale']:.6g}  zero point {t['zero_point']}"
             data.print(text, highlight=False)
     data.print(_table(facts))
+    keys = ("macs", "arena_bytes", "liveness_bound_bytes", "scratch_bytes", "module_bytes")
+    macs, arena, live, scratch, flash = (thousands(facts[key]) for key in keys)
     data.print(
-        f"MACs {_n(facts['macs'])}   arena {_n(facts['arena_bytes'])} B (live values {_n(facts['liveness_bound_bytes'])} B, "
-        f"scratch {_n(facts['scratch_bytes'])} B)   flash {_n(facts['module_bytes'])} B",
+        f"MACs {macs}   arena {arena} B (live values {live} B, scratch {scratch} B)   flash {flash} B",
         highlight=False,
         soft_wrap=True,
     )
@@ -60,10 +61,6 @@ def _table(facts: dict[str, Any]) -> Table:
         table.add_column(name, justify="left" if name in ("operator", "input", "output") else "right")
     for row in facts["layers"]:
         shapes = ["x".join(map(str, row[key])) for key in ("in_shape", "out_shape")]
-        numbers = [_n(row[key]) for key in ("macs", "constant_bytes", "scratch_bytes")]
+        numbers = [thousands(row[key]) for key in ("macs", "constant_bytes", "scratch_bytes")]
         table.add_row(str(row["index"]), row["operator"], *shapes, *numbers)
     return table
-
-
-def _n(value: int) -> str:
-    return f"{value:,}".replace(",", " ")

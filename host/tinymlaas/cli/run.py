@@ -12,7 +12,6 @@ import typer
 from ..errors import UsageError
 from ..graph import Array
 from ..run import Result, run_module
-from ..unpack import unpack
 from .console import data, print_json, progress, read_file, write_file
 
 
@@ -32,7 +31,6 @@ def run(
 ) -> None:
     """Run a module on a board and collect its outputs and figures."""
     content = read_file(module)
-    unpack(content, module.name)
     with progress(f"{module.name} on {on}") as update:
         result = run_module(content, module.name, on, _load(inputs), reset_each=reset_each, progress=update)
     if output:

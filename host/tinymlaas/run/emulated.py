@@ -11,7 +11,7 @@ from ..romfs import build
 from ..target import Board
 from ..toolchain.firmware import Firmware, build_firmware
 from ..unpack import Module
-from .result import Progress, Result, decode_outputs
+from .result import Progress, Result, device_result
 from .session import Answers, feed_mapped, run_session
 
 _NAME = "model.tml"
@@ -56,15 +56,5 @@ def run_qemu(board: Board, module: Module, inputs: Array, reset_each: bool, prog
 def _result(
     board: Board, firmware: Firmware, module: Module, answers: Answers, unit: str, counts: Callable[[int], int]
 ) -> Result:
-    facts = answers.facts
-    return Result(
-        outputs=decode_outputs(module, list(answers.rows)),
-        board=board.id,
-        target=facts.target,
-        arena_bytes=facts.arena_bytes,
-        module_bytes=facts.module_bytes,
-        weights_in_place=facts.weights_in_place,
-        runtime_flash_bytes=firmware.runtime_flash_bytes,
-        counts=tuple(counts(t) for t in answers.ticks),
-        count_unit=unit,
-    )
+    ticks = tuple(counts(t) for t in answers.ticks)
+    return device_result(board.id, module, answers.facts, answers.rows, firmware.runtime_flash_bytes, ticks, unit)

@@ -16,7 +16,7 @@ from ..toolchain.hostlib import build_hostlib
 from ..toolchain.sizes import flash_bytes
 from ..unpack import Module
 from . import script
-from .result import Progress, Result, decode_outputs
+from .result import Progress, Result, decode_outputs, device_result
 
 _HEAP = "64M"
 
@@ -49,16 +49,8 @@ def run_unix(board: Board, module: Module, inputs: Array, reset_each: bool, prog
         input_path.write_bytes(inputs.tobytes())
         script_path.write_text(_script(module_path, input_path, inputs, reset_each))
         lines = list(_lines([str(firmware.image), "-X", f"heapsize={_HEAP}", str(script_path)], len(inputs), progress))
-    facts = script.parse_facts(lines[0])
-    return Result(
-        outputs=decode_outputs(module, [script.parse_run(line)[1] for line in lines[1:]]),
-        board=board.id,
-        target=facts.target,
-        arena_bytes=facts.arena_bytes,
-        module_bytes=facts.module_bytes,
-        weights_in_place=facts.weights_in_place,
-        runtime_flash_bytes=firmware.runtime_flash_bytes,
-    )
+    rows = [script.parse_run(line)[1] for line in lines[1:]]
+    return device_result(board.id, module, script.parse_facts(lines[0]), rows, firmware.runtime_flash_bytes)
 
 
 def _script(module: Path, inputs_path: Path, inputs: Array, reset_each: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import DeviceError, UsageError
 from ..graph import Array
 from ..unpack import Module
+from .script import Facts
 
 Progress = Callable[[int, int], None]
 
@@ -44,6 +45,29 @@ class Result:
         if self.count_unit:
             out[f"{self.count_unit}_per_inference"] = list(self.counts)
         return out | self.extra
+
+
+def device_result(
+    board: str,
+    module: Module,
+    facts: Facts,
+    rows: Sequence[bytes],
+    runtime_flash_bytes: int | None,
+    counts: tuple[int, ...] = (),
+    count_unit: str = "",
+) -> Result:
+    """The result of a run on a device that spoke for itself; ``rows`` are the output bytes of each inference."""
+    return Result(
+        outputs=decode_outputs(module, list(rows)),
+        board=board,
+        target=facts.target,
+        arena_bytes=facts.arena_bytes,
+        module_bytes=facts.module_bytes,
+        weights_in_place=facts.weights_in_place,
+        runtime_flash_bytes=runtime_flash_bytes,
+        counts=counts,
+        count_unit=count_unit,
+    )
 
 
 def check_inputs(module: Module, inputs: Array, name: str) -> Array:

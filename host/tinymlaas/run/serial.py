@@ -8,7 +8,7 @@ from ..errors import UsageError
 from ..graph import Array
 from ..target import Board
 from ..unpack import Module
-from .result import Progress, Result, decode_outputs
+from .result import Progress, Result, device_result
 from .session import feed_text, run_session
 
 MODULE_NAME = "tinymlaas_run.tml"
@@ -48,15 +48,5 @@ def run_deployed(
     answers = run_session(
         device, path, counter, inputs, feed_text(device, inputs), reset_each=reset_each, progress=progress
     )
-    facts = answers.facts
-    return Result(
-        outputs=decode_outputs(module, list(answers.rows)),
-        board=name,
-        target=facts.target,
-        arena_bytes=facts.arena_bytes,
-        module_bytes=facts.module_bytes,
-        weights_in_place=facts.weights_in_place,
-        runtime_flash_bytes=None,
-        counts=answers.ticks,
-        count_unit="microseconds" if counter is None else "cycles",
-    )
+    unit = "microseconds" if counter is None else "cycles"
+    return device_result(name, module, answers.facts, answers.rows, None, answers.ticks, unit)
