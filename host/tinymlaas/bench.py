@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +35,22 @@ MODELS = {
     "micro_speech": "micro_speech_quantized",
     "hello_world": "hello_world_int8",
 }
-BOARDS = ("pico", "qemu-m3", "qemu-m4", "qemu-rv32")
 DOCS, README = REPO / "docs" / "PERFORMANCE.md", REPO / "README.md"
 BEGIN, END = "<!-- bench: begin (printed by make bench) -->", "<!-- bench: end -->"
+BOARDS = ("pico", "qemu-m3", "qemu-m4", "qemu-rv32")
+
+# Cycles (pico) or executed instructions per MAC of the whole model: what TensorFlow Lite Micro with CMSIS-NN takes on the same
+# emulators, and what we want to reach.
+_WITH_GOALS = ("ad01", "kws", "resnet8", "vww_96", "person_detect", "micro_speech")
+INCUMBENT = {
+    "pico": dict(zip(_WITH_GOALS, (8.9, 14.9, 10.9, 15.8, 15.9, 10.0), strict=True)),
+    "qemu-m4": dict(zip(_WITH_GOALS, (2.21, 2.85, 2.38, 3.17, 3.15, 4.39), strict=True)),
+}
+GOALS = {
+    "pico": dict(zip(_WITH_GOALS, (4.5, 3.8, 3.2, 4.0, 4.0, 4.5), strict=True)),
+    "qemu-m4": dict(zip(_WITH_GOALS, (1.3, 1.2, 1.05, 1.3, 1.3, 2.0), strict=True)),
+    "qemu-rv32": dict(zip(_WITH_GOALS, (3.6, 3.4, 3.0, 3.6, 3.6, 4.5), strict=True)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,7 @@ def _sources() -> dict[str, tuple[bytes, Array, Array]]:
 
 def tables(rows: Sequence[Row], boards: Sequence[str]) -> str:
     """All tables as Markdown."""
-    parts = [_memory(rows), *(_speed(rows, b) for b in boards), _runtime(boards)]
+    parts = [_goals(rows, boards), _memory(rows), *(_speed(rows, b) for b in boards), _runtime(boards)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -146,6 +159,23 @@ def _speed(rows: Sequence[Row], board: str) -> str:
     return _table(f"Speed on `{board}`", ("model", f"{unit} per inference", f"{unit} per MAC"), body)
 
 
+def _goals(rows: Sequence[Row], boards: Sequence[str]) -> str:
+    models = [r for r in rows if r.model in _WITH_GOALS]
+    body = [line for board in boards if board in GOALS for line in _against(board, models)]
+    return _table("Goals, per MAC of the whole model", ("board, unit", "", *(r.model for r in models)), body)
+
+
+def _against(board: str, rows: Sequence[Row]) -> list[list[str]]:
+    """TensorFlow Lite Micro's figure, the goal, ours, and by how much ours is above (+) or below (-) the goal."""
+    unit = "cycles" if board == "pico" else "instructions"
+    now = {r.model: r.counts[board] / r.macs for r in rows}
+    away = [f"{(now[r.model] / GOALS[board][r.model] - 1) * 100:+.0f} %" for r in rows]
+    lines = [["TFLM with CMSIS-NN", *(f"{INCUMBENT[board][r.model]:.2f}" for r in rows)]] if board in INCUMBENT else []
+    lines += [["goal", *(f"{GOALS[board][r.model]:.2f}" for r in rows)]]
+    lines += [["now", *(f"{now[r.model]:.2f}" for r in rows)], ["from the goal", *away]]
+    return [[f"`{board}`, {unit}", *line] for line in lines]
+
+
 def overview(rows: Sequence[Row]) -> str:
     """The short table of README.md: sizes, time on the emulated Pico, instructions on a Cortex-M4."""
     head = ("model", "MACs", "module B", "arena B", "Pico ms at 125 MHz", "Pico cycles/MAC", "M4 instructions/MAC")
@@ -170,18 +200,20 @@ def _memory_of_last_run() -> Path:
     return build_dir() / "bench.json"
 
 
-def changes(rows: Sequence[Row]) -> str:
-    """What got slower or faster since the last run on this checkout, worst first."""
+def _earlier() -> dict[str, Row]:
     try:
-        old = {r["model"]: r for r in json.loads(_memory_of_last_run().read_text())}
-    except (OSError, ValueError):
+        return {r["model"]: Row(**r) for r in json.loads(_memory_of_last_run().read_text())}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def changes(rows: Sequence[Row]) -> str:
+    """What got slower or faster since this checkout measured it last, worst first."""
+    old = {(r.model, board): count for r in _earlier().values() for board, count in r.counts.items()}
+    if not old:
         return "\nno earlier run to compare with\n"
-    ratios = [
-        (count / old[r.model]["counts"][board], r.model, board)
-        for r in rows
-        for board, count in r.counts.items()
-        if r.model in old and board in old[r.model]["counts"]
-    ]
+    new = {(r.model, board): count for r in rows for board, count in r.counts.items()}
+    ratios = [(count / old[at], *at) for at, count in new.items() if at in old]
     moved = sorted((x for x in ratios if abs(x[0] - 1) > 0.002), reverse=True)
     lines = [
         f"{'slower' if x > 1 else 'faster'}: {model} on {board} {(x - 1) * 100:+.1f} %" for x, model, board in moved
@@ -190,9 +222,14 @@ def changes(rows: Sequence[Row]) -> str:
 
 
 def _remember(rows: Sequence[Row]) -> None:
+    """Adds the figures to those of earlier runs, which may have measured other models or boards."""
+    kept = _earlier()
+    for r in rows:
+        counts = {**kept[r.model].counts, **r.counts} if r.model in kept else r.counts
+        kept[r.model] = replace(r, counts=counts)
     path = _memory_of_last_run()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(r) for r in rows], indent=1))
+    path.write_text(json.dumps([asdict(r) for r in kept.values()], indent=1))
 
 
 def write_docs(path: Path, text: str) -> None:
