@@ -31,5 +31,7 @@ class Model:
 
         address 0: executed instructions on RISC-V, cycles on Xtensa, always 0 elsewhere.
         """
+    def profile(self, address: int) -> tuple[int, ...]:
+        """One inference; the ticks of the same counter that each record of the module took, in order."""
     def selftest(self, index: int) -> int:
         """Run one test vector; returns how many output bytes differ. Raises IndexError."""

@@ -5,6 +5,7 @@
 #include "py/runtime.h"
 #endif
 #include "py/objarray.h"
+#include "py/objtuple.h"
 
 #include <string.h>
 
@@ -77,6 +78,21 @@ static mp_obj_t model_run_counted(mp_obj_t self_in, mp_obj_t address_in) {
     return mp_obj_new_int_from_uint(tml_counter(address) - start);
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(model_run_counted_obj, model_run_counted);
+
+// profile(address): the same for each record of one inference. The tuple is there before the inference begins.
+static mp_obj_t model_profile(mp_obj_t self_in, mp_obj_t address_in) {
+    model_t *self = get_model(self_in);
+    uintptr_t address = (uintptr_t)mp_obj_get_int_truncated(address_in);
+    uint32_t n = self->plan.header->n_records;
+    mp_obj_tuple_t *ticks = MP_OBJ_TO_PTR(mp_obj_new_tuple(n, NULL));
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t start = tml_counter(address);
+        tml_run_record(&self->plan, self->arena, i);
+        ticks->items[i] = mp_obj_new_int_from_uint(tml_counter(address) - start);
+    }
+    return MP_OBJ_FROM_PTR(ticks);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(model_profile_obj, model_profile);
 
 // selftest(index): how many output bytes differ from the expected ones.
 static mp_obj_t model_selftest(mp_obj_t self_in, mp_obj_t index_in) {
@@ -151,6 +167,7 @@ static MP_DEFINE_CONST_FUN_OBJ_0(get_target_obj, get_target);
 #define MODEL_METHODS(X) \
     X(MP_QSTR_run, model_run_obj) \
     X(MP_QSTR_run_counted, model_run_counted_obj) \
+    X(MP_QSTR_profile, model_profile_obj) \
     X(MP_QSTR_selftest, model_selftest_obj) \
     X(MP_QSTR_tensor, model_tensor_obj)
 

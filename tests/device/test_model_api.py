@@ -11,6 +11,7 @@ from tests.support import golden
 from tests.support.devices import bench
 from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas.compile import compile_model
+from tinymlaas.device.pico import CYCLE_COUNTER_ADDRESS
 from tinymlaas.planfmt import HEADER, TARGETS
 from tinymlaas.target import board_by_name
 from tinymlaas.toolchain.firmware import build_firmware
@@ -199,6 +200,21 @@ def test_selftest(board):
     board.run("m.reset()")
 
 
+COUNTERS = {"pico": CYCLE_COUNTER_ADDRESS, "qemu-m3": 0x40028018, "unix": 0}
+
+
+def test_native_profile_accounts_for_the_whole_run(board):
+    address = COUNTERS[board.board.id]
+    board.run(f"m.inputs[0][:] = {FRAME!r}\ny = m._native.profile({address})")
+    assert board.value("bytes(m.outputs[0])") == DIGITS.outputs[0].tobytes()
+    ticks = board.value("y")
+    assert len(ticks) == len(INFO.records)
+    board.run(f"m.inputs[0][:] = {FRAME!r}")
+    whole = board.value(f"m._native.run_counted({address})")
+    assert sum(ticks) == pytest.approx(whole, rel=0.01)
+    assert all(t > 0 for t in ticks) == (address != 0)
+
+
 # Real numbers
 
 
@@ -343,7 +359,7 @@ def test_methods_check_the_object_they_are_called_on(board):
     board.run("class Sub(_tinyml.Model): pass")
     for call in ("Model.run(5)", "Model.tensor([], 0)", "Model.selftest('', 0)", "Model.run(_tinyml.Model)"):
         assert board.error(f"_tinyml.{call}").startswith("TypeError")
-    for call in ("run(5)", "run([])", "tensor({}, 0)", "selftest(None, 0)", "run_counted(b'', 0)"):
+    for call in ("run(5)", "run([])", "tensor({}, 0)", "selftest(None, 0)", "run_counted(b'', 0)", "profile(0, 0)"):
         assert board.error(f"Sub.{call}") == "TypeError: not a _tinyml.Model"
     assert board.error("_tinyml.Model()").startswith("TypeError")
     assert board.error("m._native.tensor(2)") == "IndexError: 2"
