@@ -8,6 +8,16 @@ from typing import Any
 from .graph import Op, Tensor, storage_of
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A kernel that was considered for a layer: its predicted cost, or why it was refused."""
+
+    variant: str  # key of planfmt.VARIANTS
+    cost: float = 0.0  # cycles or executed instructions, as Step.cost
+    scratch_bytes: int = 0
+    refused: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One operator lowered for a target.
@@ -26,7 +36,8 @@ class Step:
     macs: int = 0
     outputs: int = 0  # elements written
     variant: str = "plain"  # key of planfmt.VARIANTS
-    cost: float = 0.0  # predicted cycles (instructions on QEMU targets)
+    cost: float = 0.0  # predicted cycles or executed instructions: predict.UNITS of the target
+    candidates: tuple[Candidate, ...] = ()  # this kernel and those it was chosen from
 
 
 @dataclass(frozen=True, slots=True)
