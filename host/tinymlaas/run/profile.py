@@ -1,0 +1,112 @@
+"""What each layer of a module takes on a board, in one warm inference.
+
+Where the board has a counter (emulated boards), figures are exact and two readings surround each layer. Elsewhere they are
+microseconds by the clock, and inferences are repeated until every layer's smallest figure no longer changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..device.pico import CYCLE_COUNTER_ADDRESS, FLASH_BYTES, XIP_BASE, EmulatedPico
+from ..device.qemu import QemuBoard
+from ..device.transport import Device
+from ..errors import DeviceError
+from ..graph import Array
+from ..pack import selftest_inputs
+from ..romfs import build
+from ..target import Board
+from ..toolchain.firmware import build_firmware
+from ..unpack import Module
+from .session import INFERENCE_TIMEOUT_S
+
+_SEED = 1  # of the inputs: those of the module's own first test vector
+_NAME = "model.tml"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Figures of one inference on one input. unit: cycles, instructions or microseconds."""
+
+    board: str
+    target: str  # kernel target of the build
+    unit: str
+    layers: tuple[float, ...]
+    whole: float  # one run() from outside, without looking in between
+    how: str  # how it was measured and what that leaves out
+
+    @property
+    def total(self) -> float:
+        """Sum of the layers, in ``unit``."""
+        return sum(self.layers)
+
+
+# Puts one input into the model; `count` and `profile` are defined by what follows.
+_SETUP = """
+import json, uctypes, tinyml, _tinyml
+m = tinyml.Model({path!r})
+def fill(data):
+    at = 0
+    for view, size in zip(m.inputs, {sizes}):
+        uctypes.bytearray_at(uctypes.addressof(view), size)[:] = data[at:at + size]
+        at += size
+"""
+_COUNTED = """
+data = uctypes.bytearray_at({address}, {size})
+fill(data); m.run()
+fill(data); whole = m._native.run_counted({counter})
+fill(data); layers = m._native.profile({counter})
+print(json.dumps([_tinyml.target(), whole, layers]))
+"""
+
+
+def input_bytes(module: Module) -> bytes:
+    """One input, all inputs of the model one after the other: that of the module's first self-test vector."""
+    return b"".join(selftest_inputs(_SEED, [t.bytes for t in module.inputs]))
+
+
+def profile_pico(board: Board, module: Module) -> Profile:
+    """The emulated Raspberry Pi Pico: exact cycles."""
+    data = input_bytes(module)
+    firmware = build_firmware(board).image
+    with EmulatedPico(firmware, romfs=build({_NAME: module.data}), blobs={FLASH_BYTES: data}) as device:
+        answer = _count(device, module, XIP_BASE + FLASH_BYTES, CYCLE_COUNTER_ADDRESS)
+    how = "exact cycles of an emulated Cortex-M0+; not modelled: flash cache misses, bus contention, the second core"
+    return _profile(board, answer, "cycles", float, how)
+
+
+def profile_qemu(board: Board, module: Module) -> Profile:
+    """A QEMU machine: exact counts of executed instructions."""
+    qemu = board.extra["qemu"]
+    address, ratio = int(qemu["blob_address"]), float(qemu["instructions_per_tick"])
+    blobs = {address: input_bytes(module)}
+    firmware = build_firmware(board).image
+    with QemuBoard(board, firmware, romfs=build({_NAME: module.data}), blobs=blobs) as device:
+        answer = _count(device, module, address, int(qemu["counter_address"]))
+    how = "executed instructions in QEMU, not time; not modelled: pipeline, caches, wait states"
+    return _profile(board, answer, "instructions", lambda ticks: round(ticks * ratio), how)
+
+
+def _count(device: Device, module: Module, address: int, counter: int) -> Any:
+    sizes = [t.bytes for t in module.inputs]
+    code = _SETUP.format(path=f"/rom/{_NAME}", sizes=sizes)
+    code += _COUNTED.format(address=address, size=sum(sizes), counter=counter)
+    return decode(device.exec(code, INFERENCE_TIMEOUT_S))
+
+
+def decode(output: bytes) -> Any:
+    """The JSON value on the last line that a device printed."""
+    try:
+        return json.loads(output.strip().splitlines()[-1])
+    except (ValueError, IndexError) as error:
+        raise DeviceError(f"unexpected answer from the board: {output[-200:]!r}") from error
+
+
+def _profile(board: Board, answer: Any, unit: str, count: Callable[[int], float], how: str) -> Profile:
+    target, whole, layers = answer
+    return Profile(board.id, target, unit, tuple(count(t) for t in layers), count(whole), how)

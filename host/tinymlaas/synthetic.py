@@ -1,0 +1,191 @@
+"""Small layers of every operator and shape that matters to a cost model, as one graph; weights are seeded noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .graph import Array, Graph, Op, Quant, Tensor
+from .ops.add import Add
+from .ops.conv_2d import Conv2D
+from .ops.depthwise_conv_2d import DepthwiseConv2D
+from .ops.fully_connected import FullyConnected
+from .ops.pad import Pad
+from .ops.pool import Pool2D
+from .ops.reshape import Reshape
+from .ops.softmax import Softmax
+
+Shape = tuple[int, ...]
+_QUANT = Quant((0.05,), (3,))
+_SEED = 1
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Collects tensors and operators; layers of one input shape share their input."""
+
+    tensors: list[Tensor] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list)
+    inputs: dict[tuple[Shape, int], int] = field(default_factory=dict)
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(_SEED))
+
+    def tensor(self, shape: Shape, quant: Quant | None = _QUANT, dtype: str = "int8", data: Array | None = None) -> int:
+        self.tensors.append(Tensor(f"t{len(self.tensors)}", shape, dtype, quant, data))
+        return len(self.tensors) - 1
+
+    def input(self, shape: Shape, number: int = 0) -> int:
+        """The input of a shape; a second one is quantised differently."""
+        if (shape, number) not in self.inputs:
+            self.inputs[shape, number] = self.tensor(shape, Quant((0.05 - 0.02 * number,), (3,)))
+        return self.inputs[shape, number]
+
+    def layer(self, code: str, attrs: Any, inputs: Iterable[int], out: Shape, quant: Quant = _QUANT) -> None:
+        index = len(self.ops)
+        self.ops.append(Op(code, f"layer{index}", index, tuple(inputs), (self.tensor(out, quant),), attrs))
+
+    def weights(self, shape: Shape, channels: int, axis: int) -> list[int]:
+        """Weights as trained networks have them, mostly small, and a bias; a scale per channel."""
+        noise = np.clip(self.rng.normal(0, 35, shape).round(), -127, 127).astype(np.int8)
+        scales = tuple(float(s) for s in self.rng.uniform(0.001, 0.004, channels))
+        bias = self.rng.integers(-2000, 2000, channels).astype(np.int32)
+        return [
+            self.tensor(shape, Quant(scales, (0,) * channels, axis), data=noise),
+            self.tensor((channels,), Quant((0.001,), (0,)), "int32", bias),
+        ]
+
+
+# in_h, in_w, in_c, out_c, filter_h, filter_w, stride, padding, dilation
+_CONVOLUTIONS = (
+    (8, 8, 16, 16, 1, 1, 1, "SAME", 1),
+    (8, 8, 8, 32, 1, 1, 1, "SAME", 1),
+    (5, 5, 40, 13, 1, 1, 1, "SAME", 1),
+    (4, 4, 64, 64, 1, 1, 1, "SAME", 1),
+    (12, 12, 4, 4, 1, 1, 1, "SAME", 1),
+    (2, 2, 128, 24, 1, 1, 1, "SAME", 1),
+    (1, 1, 64, 10, 1, 1, 1, "SAME", 1),
+    (3, 1, 20, 7, 1, 1, 1, "SAME", 1),
+    (12, 12, 16, 32, 1, 1, 2, "SAME", 1),
+    (6, 6, 7, 3, 1, 1, 1, "SAME", 1),
+    (8, 8, 3, 8, 3, 3, 1, "SAME", 1),
+    (16, 16, 3, 8, 3, 3, 2, "SAME", 1),
+    (10, 10, 8, 8, 3, 3, 1, "SAME", 1),
+    (6, 6, 16, 32, 3, 3, 2, "SAME", 1),
+    (6, 6, 16, 16, 3, 3, 1, "VALID", 1),
+    (8, 8, 4, 5, 3, 3, 1, "SAME", 1),
+    (9, 9, 4, 8, 3, 3, 1, "SAME", 2),
+    (20, 10, 1, 16, 10, 4, 2, "SAME", 1),
+    (20, 12, 1, 8, 10, 8, 2, "SAME", 1),
+    (10, 1, 8, 8, 5, 1, 1, "SAME", 1),
+    (6, 6, 2, 2, 5, 5, 1, "SAME", 1),
+    (6, 6, 96, 4, 5, 5, 1, "VALID", 1),
+)
+# in_h, in_w, in_c, multiplier, filter_h, filter_w, stride, padding, dilation
+_DEPTHWISE = (
+    (12, 12, 8, 1, 3, 3, 1, "SAME", 1),
+    (12, 12, 8, 1, 3, 3, 2, "SAME", 1),
+    (6, 6, 16, 1, 3, 3, 1, "SAME", 1),
+    (6, 6, 16, 1, 3, 3, 2, "SAME", 1),
+    (3, 3, 64, 1, 3, 3, 1, "SAME", 1),
+    (25, 5, 16, 1, 3, 3, 1, "SAME", 1),
+    (10, 7, 3, 1, 3, 3, 1, "VALID", 1),
+    (24, 24, 4, 1, 3, 3, 1, "SAME", 1),
+    (8, 8, 4, 2, 3, 3, 1, "SAME", 1),
+    (8, 8, 8, 1, 5, 5, 1, "SAME", 1),
+    (9, 9, 6, 1, 5, 5, 2, "VALID", 1),
+    (20, 16, 1, 8, 10, 8, 2, "SAME", 1),
+    (12, 1, 16, 1, 3, 1, 1, "SAME", 1),
+    (12, 1, 32, 1, 5, 1, 1, "VALID", 1),
+    (8, 8, 4, 2, 5, 5, 1, "SAME", 1),
+    (8, 8, 4, 1, 3, 3, 1, "SAME", 2),
+    (4, 4, 16, 1, 4, 4, 1, "VALID", 1),
+)
+# rows, inputs, outputs
+_FULLY_CONNECTED = (
+    (1, 16, 16), (1, 64, 12), (1, 128, 4), (1, 640, 16), (4, 32, 16), (1, 7, 3), (1, 256, 1), (1, 128, 128),
+    (1, 8, 128), (2, 129, 10), (1, 4000, 4),
+)  # fmt: skip
+# in_h, in_w, channels, filter_h, filter_w, stride, padding
+_POOLS = (
+    (8, 8, 16, 2, 2, 2, "SAME"),
+    (8, 8, 64, 8, 8, 8, "VALID"),
+    (25, 5, 16, 25, 5, 25, "VALID"),
+    (3, 3, 64, 3, 3, 3, "VALID"),
+    (9, 9, 8, 3, 3, 2, "SAME"),
+    (12, 12, 3, 2, 2, 2, "SAME"),
+    (10, 10, 5, 3, 3, 1, "SAME"),
+    (4, 4, 10, 4, 4, 4, "VALID"),
+)
+
+
+def graph() -> Graph:
+    """All layers, side by side: each reads inputs of the graph."""
+    b = _Builder()
+    for add in (_convolutions, _depthwise, _fully_connected, _pools, _adds, _softmaxes, _pads, _copies):
+        add(b)
+    return Graph("layers", tuple(b.tensors), tuple(b.ops), tuple(b.inputs.values()), b.ops[-1].outputs)
+
+
+def parts(whole: Graph, count: int) -> Iterator[Graph]:
+    """The same graph cut into pieces of up to ``count`` layers, for boards with little memory."""
+    for at in range(0, len(whole.ops), count):
+        ops = whole.ops[at : at + count]
+        used = {i for op in ops for i in op.inputs}
+        yield Graph(whole.name, whole.tensors, ops, tuple(i for i in whole.inputs if i in used), ops[-1].outputs)
+
+
+def _size(size: int, taps: int, stride: int, padding: str, dilation: int) -> int:
+    return -(-size // stride) if padding == "SAME" else (size - (taps - 1) * dilation + stride - 1) // stride
+
+
+def _convolutions(b: _Builder) -> None:
+    for h, w, c, n, fh, fw, stride, padding, dilation in _CONVOLUTIONS:
+        out = (1, _size(h, fh, stride, padding, dilation), _size(w, fw, stride, padding, dilation), n)
+        attrs = Conv2D(padding, stride, stride, dilation, dilation, "NONE")
+        b.layer("CONV_2D", attrs, [b.input((1, h, w, c)), *b.weights((n, fh, fw, c), n, 0)], out)
+
+
+def _depthwise(b: _Builder) -> None:
+    for h, w, c, times, fh, fw, stride, padding, dilation in _DEPTHWISE:
+        n = c * times
+        out = (1, _size(h, fh, stride, padding, dilation), _size(w, fw, stride, padding, dilation), n)
+        attrs = DepthwiseConv2D(padding, stride, stride, dilation, dilation, times, "NONE")
+        b.layer("DEPTHWISE_CONV_2D", attrs, [b.input((1, h, w, c)), *b.weights((1, fh, fw, n), n, 3)], out)
+
+
+def _fully_connected(b: _Builder) -> None:
+    for rows, inputs, outputs in _FULLY_CONNECTED:
+        operands = [b.input((rows, inputs)), *b.weights((outputs, inputs), outputs, 0)]
+        b.layer("FULLY_CONNECTED", FullyConnected("NONE", "DEFAULT", False), operands, (rows, outputs))
+
+
+def _pools(b: _Builder) -> None:
+    for code in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+        for h, w, c, fh, fw, stride, padding in _POOLS:
+            out = (1, _size(h, fh, stride, padding, 1), _size(w, fw, stride, padding, 1), c)
+            b.layer(code, Pool2D(padding, stride, stride, fh, fw, "NONE"), [b.input((1, h, w, c))], out)
+
+
+def _adds(b: _Builder) -> None:
+    for count in (16, 100, 512, 2048):
+        shape = (1, count)
+        b.layer("ADD", Add("NONE"), [b.input(shape), b.input(shape, 1)], shape)
+
+
+def _softmaxes(b: _Builder) -> None:
+    for shape in ((1, 2), (1, 4), (1, 10), (3, 12), (1, 100)):
+        b.layer("SOFTMAX", Softmax(1.0), [b.input(shape)], shape, Quant((1 / 256,), (-128,)))
+
+
+def _pads(b: _Builder) -> None:
+    for shape, around in (((1, 4, 4, 8), 1), ((1, 10, 10, 3), 2), ((1, 12, 12, 16), 1), ((1, 3, 3, 64), 1)):
+        paddings = np.array([[0, 0], [around, around], [around, around], [0, 0]], np.int32)
+        out = (1, shape[1] + 2 * around, shape[2] + 2 * around, shape[3])
+        b.layer("PAD", Pad(), [b.input(shape), b.tensor((4, 2), None, "int32", paddings)], out)
+
+
+def _copies(b: _Builder) -> None:
+    for count in (16, 100, 1024, 3000):
+        b.layer("RESHAPE", Reshape(), [b.input((1, count))], (count,))
