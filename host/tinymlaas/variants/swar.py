@@ -70,14 +70,29 @@ def requants(weights: Array, channels: bytes, fields: dict[str, int]) -> list[Re
     weights: [channels, weights of a channel]; channels: the plain ``channel`` stream. None where a channel has no proof.
     """
     out = []
-    for row, channel in zip(weights.astype(np.int64), _channels(channels), strict=True):
-        ends = np.array([-128, 127])[:, None] * row
-        low, high = (channel["bias"] + int(ends.min(axis=0).sum()), channel["bias"] + int(ends.max(axis=0).sum()))
-        found = _requant((low, high), channel["multiplier"], channel["shift"], fields)
+    for reach, channel in zip(_reaches(weights, channels), _channels(channels), strict=True):
+        found = _requant(reach, channel["multiplier"], channel["shift"], fields)
         if found is None:
             return None
         out.append(found)
     return out
+
+
+def shared_requant(weights: Array, channels: bytes, fields: dict[str, int]) -> Requant | None:
+    """One requantisation that is right for all channels, where they have the same multiplier: arguments as of ``requants``."""
+    factors = {(channel["multiplier"], channel["shift"]) for channel in _channels(channels)}
+    if len(factors) > 1:
+        return None
+    low, high = zip(*_reaches(weights, channels), strict=True)
+    return _requant((min(low), max(high)), *factors.pop(), fields)
+
+
+def _reaches(weights: Array, channels: bytes) -> list[tuple[int, int]]:
+    """The least and the largest sum of each channel."""
+    magnitudes, sums = np.abs(weights.astype(np.int64)).sum(axis=1), weights.astype(np.int64).sum(axis=1)
+    biases = np.array([channel["bias"] for channel in _channels(channels)], np.int64)
+    low, high = biases - (255 * magnitudes + sums) // 2, biases + (255 * magnitudes - sums) // 2
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _channels(stream: bytes) -> Iterator[dict[str, int]]:

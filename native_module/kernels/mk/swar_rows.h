@@ -1,0 +1,72 @@
+// SWAR of fully-connected layers: two output rows a and b per 32-bit word, low and high lane. A word of weights holds two of each
+// row, as bytes w + 128 in the order a0 a1 b0 b1. With W this word, R the same with the bytes of each half swapped (REV16), and
+// p = (x0 - 256 x1) * 65537, q = (x1 - 256 x0) * 65537 made of two inputs,
+//   W p + R q = (a0 + 128) x0 + (a1 + 128) x1 + 65536 ((b0 + 128) x0 + (b1 + 128) x1)   mod 2^32,
+// because p + 256 q = x0 and 256 p + q = x1: 4 products by two multiplications, and no weight is ever taken out of its word.
+// The sums of a window start at a correction for the 128s. Windows are the same for all rows, so it is made once, of the inputs.
+#ifndef TML_MK_SWAR_ROWS_H
+#define TML_MK_SWAR_ROWS_H
+
+#include <stdint.h>
+
+#define TML_SWAR_STEPS (16) // of two inputs each, in the longest window
+#define TML_SWAR_STEP_CODE (24) // bytes of code that make a step in assembly: windows jump over what they do not need
+
+// The first word of a window of 1 to TML_SWAR_STEPS steps, and the one behind the last.
+#define TML_SWAR_WINDOW(steps) ((uint32_t)(TML_SWAR_STEP_CODE * (TML_SWAR_STEPS - (steps))))
+#define TML_SWAR_NO_WINDOW (UINT32_C(0xfffffffe))
+
+typedef struct {
+    const uint32_t *x; // per window: TML_SWAR_WINDOW, 0x8000 less 128 * 65537 * all x, then p and q of each step; TML_SWAR_NO_WINDOW, 0
+    const uint32_t *weights; // per four rows and step: a word of the first two rows, one of the others
+    uint32_t *sums; // of all rows, to be added to; those of even rows end 0x8000 too high for each window
+    uint32_t *sums_end; // a multiple of four further
+} tml_swar_rows_t;
+
+static inline uint32_t tml_swar_swap_bytes(uint32_t word) {
+    return (word >> 8 & 0x00ff00ff) | (word << 8 & 0xff00ff00);
+}
+
+// S >> 16 with the sign kept, written without shifting a negative number.
+static inline uint32_t tml_swar_upper(uint32_t sum) {
+    return ((sum >> 16) ^ 0x8000) - 0x8000;
+}
+
+// Four rows: adds to totals and highs of two lane pairs. Returns where the next four rows begin.
+static inline const uint32_t *tml_swar_model_four_rows(const uint32_t *x, const uint32_t *weights, uint32_t total[2], uint32_t high[2]) {
+    while (*x != TML_SWAR_NO_WINDOW) {
+        uint32_t steps = TML_SWAR_STEPS - *x++ / TML_SWAR_STEP_CODE, window[2] = {*x, *x};
+        for (x++; steps > 0; steps--, x += 2, weights += 2) {
+            for (unsigned pair = 0; pair < 2; pair++) {
+                window[pair] += weights[pair] * x[0] + tml_swar_swap_bytes(weights[pair]) * x[1];
+            }
+        }
+        for (unsigned pair = 0; pair < 2; pair++) {
+            total[pair] += window[pair];
+            high[pair] += tml_swar_upper(window[pair]);
+        }
+    }
+    return weights;
+}
+
+// Returns the end of the weights it took.
+static inline const uint32_t *tml_swar_model_rows(const tml_swar_rows_t *job) {
+    const uint32_t *weights = job->weights;
+    for (uint32_t *sums = job->sums; sums != job->sums_end; sums += 4) {
+        uint32_t total[2] = {0, 0}, high[2] = {0, 0};
+        weights = tml_swar_model_four_rows(job->x, weights, total, high);
+        for (unsigned pair = 0; pair < 2; pair++) {
+            sums[2 * pair] += total[pair] - (high[pair] << 16);
+            sums[2 * pair + 1] += high[pair];
+        }
+    }
+    return weights;
+}
+
+#if defined(__thumb__) && !defined(__thumb2__)
+const uint32_t *tml_swar_rows(const tml_swar_rows_t *job);
+#else
+#define tml_swar_rows tml_swar_model_rows
+#endif
+
+#endif // TML_MK_SWAR_ROWS_H
