@@ -24,6 +24,8 @@
     "asrs r4, r3, #31\n bics r3, r4\n cmp r3, lr\n bhi 8" #label "f\n" \
     "9" #label ": mov r4, r3\n muls r3, r5\n muls r4, r6\n lsrs r4, r7\n adds r3, r4\n" tie "adds r3, r2\n" \
     "lsrs r3, #24\n" store
+// The usual `tie`, with the product from which on accumulators count as positive in r1.
+#define TIE "cmp r3, r1\n sbcs r4, r4\n lsls r4, r7\n lsls r4, #1\n adds r3, r4\n"
 #define LIMIT(label) "8" #label ": mov r3, lr\n b 9" #label "b\n"
 #define LOW_LANE(total, high) "mov r4, " #high "\n lsls r4, #16\n mov r3, " #total "\n subs r3, r4\n"
 

@@ -31,7 +31,7 @@ typedef struct {
     uint32_t rest_row; // of the entry before
     const uint8_t *windows, *windows_end;
     const tml_swar_scale_t *scales;
-    uint32_t scale_step; // 0: one for all rows
+    bool one_scale; // for all rows
     uint32_t *x; // lanes of a chunk of the input
     bool expanded; // x holds the whole input
 } row_t;
@@ -59,24 +59,25 @@ static row_t row_of(const tml_context_t *context, const tml_fully_connected_t *f
         .windows = windows,
         .windows_end = windows + layer->windows,
         .scales = scales,
-        .scale_step = layer->scales > 1,
+        .one_scale = layer->scales == 1,
         .x = (uint32_t *)(void *)(context->arena + fc->scratch) + round_up_4(block_rows(fc, 0)),
     };
     return row;
 }
 
-// A window of inputs, the last of which may be missing: control word, correction, p and q of each two.
-static uint32_t *expand_window(uint32_t *x, const int8_t *from, const int8_t *end, uint32_t steps) {
-    uint32_t *head = x, sum = 0;
-    for (x += 2; steps > 0; steps--, from += 2, x += 2) {
-        int32_t x0 = from[0], x1 = from + 1 < end ? from[1] : 0;
-        x[0] = (uint32_t)(x0 - x1 * 256) * 0x10001;
-        x[1] = (uint32_t)(x1 - x0 * 256) * 0x10001;
-        sum += (uint32_t)(x0 + x1);
+// A window: control word, correction, p and q of each two inputs. The last input may have no other.
+static uint32_t *expand_window(uint32_t *x, const int8_t *from, uint32_t steps, bool odd) {
+    uint32_t sum = 0;
+    x[0] = TML_SWAR_WINDOW(steps);
+    if (odd) {
+        const int8_t last[2] = {from[2 * --steps], 0};
+        sum = tml_swar_expand(x + 2 + 2 * steps, last, 1);
     }
-    head[0] = TML_SWAR_WINDOW((uint32_t)(x - head - 2) / 2);
-    head[1] = 0x8000 - sum * 0x800080;
-    return x;
+    if (steps > 0) {
+        sum += tml_swar_expand(x + 2, from, steps);
+    }
+    x[1] = 0x8000 - (sum << 7);
+    return x + 2 + 2 * (steps + odd);
 }
 
 // The next chunk of the input. Moves `input`; returns the window behind the chunk.
@@ -86,8 +87,9 @@ static const uint8_t *expand_chunk(const row_t *row, const uint8_t *window, cons
     uint8_t flags;
     do {
         flags = *window++;
-        x = expand_window(x, *input, end, WINDOW_STEPS(flags));
-        *input += 2 * WINDOW_STEPS(flags);
+        const uint32_t steps = WINDOW_STEPS(flags);
+        x = expand_window(x, *input, steps, *input + 2 * steps > end);
+        *input += 2 * steps;
     } while ((flags & CHUNK_ENDS) == 0);
     x[0] = TML_SWAR_NO_WINDOW;
     x[1] = 0;
@@ -119,6 +121,16 @@ static void add_rest(row_t *row, uint32_t *sums, uint32_t first, uint32_t end) {
     }
 }
 
+static void scale(const row_t *row, const uint32_t *sums, uint32_t first, uint32_t n, int8_t *output) {
+    if (row->one_scale) {
+        tml_swar_scale_rows(sums, output, n, row->scales);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        tml_swar_scale_rows(sums + i, output + i, 1, row->scales + first + i);
+    }
+}
+
 static void multiply_row(row_t *row, const uint32_t *starts, uint32_t *sums, int8_t *output) {
     const uint32_t rows = row->fc->out_features;
     for (uint32_t first = 0; first < rows; first += BLOCK_ROWS) {
@@ -126,9 +138,7 @@ static void multiply_row(row_t *row, const uint32_t *starts, uint32_t *sums, int
         memcpy(sums, starts + first, 4 * n);
         add_products(row, sums, round_up_4(n));
         add_rest(row, sums, first, first + n);
-        for (uint32_t i = 0; i < n; i++) {
-            *output++ = tml_swar_scale(sums[i], &row->scales[(first + i) * row->scale_step]);
-        }
+        scale(row, sums, first, n, output + first);
     }
 }
 

@@ -19,7 +19,6 @@
     FLUSH
 
 #define STORE "strb r3, [r0]\n add r0, r12\n"
-#define TIE "cmp r3, r1\n sbcs r4, r4\n lsls r4, r7\n lsls r4, #1\n adds r3, r4\n"
 // The four pixels in r8-r11.
 #define SCALE_4(a, b, c, d, tie) \
     LOW_LANE(r8, r9) SCALE(a, tie, STORE) \

@@ -1,4 +1,4 @@
-// The SWAR primitive of fully-connected layers for Armv6-M; see kernels/mk/swar_rows.h for what it computes.
+// The SWAR primitives of fully-connected layers for Armv6-M; see kernels/mk/swar_rows.h for what they compute.
 #if defined(__thumb__) && !defined(__thumb2__)
 
 #include "kernels/m0plus/asm.h"
@@ -35,6 +35,43 @@ TML_FAST_CODE __attribute__((naked)) const uint32_t *tml_swar_rows(const tml_swa
         "stmia r0!, {r2-r5}\n str r0, [sp, #4]\n ldr r2, [sp, #8]\n cmp r0, r2\n beq 5f\n b 1b\n"
         "5: mov r0, r1\n add sp, #12\n"
         POP_ALL
+        );
+}
+
+// r3: 65537. r12: the sum. 19 cycles for two inputs.
+TML_FAST_CODE __attribute__((naked)) uint32_t tml_swar_expand(uint32_t *x, const int8_t *from, uint32_t steps) {
+    (void)x;
+    (void)from;
+    (void)steps;
+    __asm__ volatile (
+        ".syntax unified\n"
+        "push {r4-r7, lr}\n movs r3, #1\n lsls r4, r3, #16\n adds r3, r4\n movs r4, #0\n mov r12, r4\n"
+        "lsls r2, #1\n adds r1, r2\n rsbs r2, r2, #0\n"
+        "1: ldrsb r4, [r1, r2]\n adds r2, #1\n ldrsb r5, [r1, r2]\n muls r4, r3\n muls r5, r3\n"
+        "add r12, r4\n add r12, r5\n lsls r6, r5, #8\n subs r6, r4, r6\n lsls r7, r4, #8\n subs r7, r5, r7\n"
+        "stmia r0!, {r6, r7}\n adds r2, #1\n bne 1b\n"
+        "mov r0, r12\n pop {r4-r7, pc}\n"
+        );
+}
+
+// r0: out. r8: its end. r12: sums. r1: what products of negative sums are below.
+#define SCALE_ROW(label, tie) \
+    "mov r4, r12\n ldmia r4!, {r3}\n mov r12, r4\n" SCALE(label, tie, "strb r3, [r0]\n") "adds r0, #1\n cmp r0, r8\n"
+
+TML_FAST_CODE __attribute__((naked)) void tml_swar_scale_rows(const uint32_t *sums, int8_t *out, uint32_t n, const tml_swar_scale_t *scale) {
+    (void)sums;
+    (void)out;
+    (void)n;
+    (void)scale;
+    __asm__ volatile (
+        ".syntax unified\n"
+        PUSH_ALL
+        "mov r12, r0\n mov r0, r1\n adds r2, r1\n mov r8, r2\n"
+        "ldmia r3!, {r2, r4}\n mov lr, r4\n ldmia r3!, {r5, r6, r7}\n ldr r1, [r3]\n cmp r1, #0\n bne 2f\n"
+        "1:\n" SCALE_ROW(0, "") "bne 1b\n b 3f\n"
+        "2:\n" SCALE_ROW(1, TIE) "bne 2b\n"
+        "3:\n" POP_ALL
+        LIMIT(0) LIMIT(1)
         );
 }
 

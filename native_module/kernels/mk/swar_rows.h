@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "kernels/mk/swar_models.h"
+
 #define TML_SWAR_STEPS (16) // of two inputs each, in the longest window
 #define TML_SWAR_STEP_CODE (24) // bytes of code that make a step in assembly: windows jump over what they do not need
 
@@ -27,11 +29,6 @@ static inline uint32_t tml_swar_swap_bytes(uint32_t word) {
     return (word >> 8 & 0x00ff00ff) | (word << 8 & 0xff00ff00);
 }
 
-// S >> 16 with the sign kept, written without shifting a negative number.
-static inline uint32_t tml_swar_upper(uint32_t sum) {
-    return ((sum >> 16) ^ 0x8000) - 0x8000;
-}
-
 // Four rows: adds to totals and highs of two lane pairs. Returns where the next four rows begin.
 static inline const uint32_t *tml_swar_model_four_rows(const uint32_t *x, const uint32_t *weights, uint32_t total[2], uint32_t high[2]) {
     while (*x != TML_SWAR_NO_WINDOW) {
@@ -43,13 +40,13 @@ static inline const uint32_t *tml_swar_model_four_rows(const uint32_t *x, const 
         }
         for (unsigned pair = 0; pair < 2; pair++) {
             total[pair] += window[pair];
-            high[pair] += tml_swar_upper(window[pair]);
+            high[pair] += tml_swar_high(window[pair]);
         }
     }
     return weights;
 }
 
-// Returns the end of the weights it took.
+// All products of a chunk of the input. Returns the end of the weights it took.
 static inline const uint32_t *tml_swar_model_rows(const tml_swar_rows_t *job) {
     const uint32_t *weights = job->weights;
     for (uint32_t *sums = job->sums; sums != job->sums_end; sums += 4) {
@@ -63,9 +60,32 @@ static inline const uint32_t *tml_swar_model_rows(const tml_swar_rows_t *job) {
     return weights;
 }
 
+// p and q of 2 * steps inputs. Returns 65537 * the sum of these.
+static inline uint32_t tml_swar_model_expand(uint32_t *x, const int8_t *from, uint32_t steps) {
+    uint32_t sum = 0;
+    for (; steps > 0; steps--, from += 2, x += 2) {
+        const uint32_t x0 = (uint32_t)from[0] * 0x10001, x1 = (uint32_t)from[1] * 0x10001;
+        x[0] = x0 - (x1 << 8);
+        x[1] = x1 - (x0 << 8);
+        sum += x0 + x1;
+    }
+    return sum;
+}
+
+// n accumulators → output bytes, n at least 1.
+static inline void tml_swar_model_scale_rows(const uint32_t *sums, int8_t *out, uint32_t n, const tml_swar_scale_t *scale) {
+    for (uint32_t i = 0; i < n; i++) {
+        out[i] = tml_swar_scale(sums[i], scale);
+    }
+}
+
 #if defined(__thumb__) && !defined(__thumb2__)
+uint32_t tml_swar_expand(uint32_t *x, const int8_t *from, uint32_t steps); // at least 1
+void tml_swar_scale_rows(const uint32_t *sums, int8_t *out, uint32_t n, const tml_swar_scale_t *scale);
 const uint32_t *tml_swar_rows(const tml_swar_rows_t *job);
 #else
+#define tml_swar_expand tml_swar_model_expand
+#define tml_swar_scale_rows tml_swar_model_scale_rows
 #define tml_swar_rows tml_swar_model_rows
 #endif
 
