@@ -48,3 +48,13 @@ class UsageError(TinymlError):
     """The command was called with arguments that do not go together."""
 
     exit_code = 2
+
+
+class ServiceError(TinymlError):
+    """A request that the service refuses: an HTTP status of 4xx or 503, the reason, and what to do about it."""
+
+    def __init__(self, status: int, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{reason}; {remedy}" if remedy else reason)
+        self.status = status
+        self.reason = reason
+        self.remedy = remedy
