@@ -11,13 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..device.pico import CYCLE_COUNTER_ADDRESS, FLASH_BYTES, XIP_BASE, EmulatedPico
 from ..device.qemu import QemuBoard
 from ..device.transport import Device
 from ..errors import DeviceError
-from ..graph import Array
 from ..pack import selftest_inputs
 from ..romfs import build
 from ..target import Board

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..graph import Graph, Op
 from ..plan import Step
+from .costs import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Variant:
     cost: (step, target) → predicted cycles (executed instructions for QEMU's targets) of the whole layer; checked against
     measurement (``python -m tinymlaas.costs``). It may look at operator, fields, MACs, outputs and the bytes of ``aux``: what is
     known of a record in a finished module too.
+    counts: (fields of the record) → what ``cost`` multiplies with its part of ``costs.toml``; None where a variant's file holds costs
+    of its own.
     """
 
     name: str
@@ -26,3 +29,4 @@ class Variant:
     targets: frozenset[str]
     lower: Callable[[Graph, Op, Step, str], Step | str | None]
     cost: Callable[[Step, str], float]
+    counts: Callable[[dict[str, int]], Counts] | None = None

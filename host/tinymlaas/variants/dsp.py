@@ -15,12 +15,14 @@ from ..graph import Array, Graph, Op
 from ..plan import Step
 from ..planfmt import CHANNEL
 from .base import Variant
+from .costs import Counts, fitted
 
 TARGETS = frozenset({"m4"})
 _QUAD = 4  # inputs that a word of weights belongs to
 _PIXELS = 4  # of a block
 _LIMIT = 1 << 31
 _SUM_LIMIT = 1 << 23  # of sums that are carried 256 times as large
+_NO_PROOF = "sums may leave 32 bits with these weights"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,27 +121,64 @@ def _windows(f: dict[str, int]) -> Windows:
     return Windows(row_quads, f["filter_h"] * row_quads, f["out_c"] + f["out_c"] % 2, pitch, f["filter_h"])
 
 
-def _lower_conv_2d(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
+def _lower_conv_2d(graph: Graph, op: Op, step: Step, target: str) -> Step | str:
     f = step.fields
     if f["dilation_w"] > 1 and f["filter_w"] > 1:
-        return None
+        return f"filters are dilated across by {f['dilation_w']}"
     row = f["filter_w"] * f["in_c"]
     layer = layer_of(step, f["filter_h"] * row)
     rows = np.pad(layer.weights.reshape(-1, f["filter_h"], row), ((0, 0), (0, 0), (0, -row % _QUAD)))
     weights, stream = pair_weights(rows.reshape(f["out_c"], -1)), channel_stream(layer, 2)
     if weights is None or stream is None:
-        return None
+        return _NO_PROOF
     return replace(
         step, constants={"weights": weights.tobytes(), "aux": stream}, scratch_bytes=_windows(f).scratch_bytes
     )
 
 
+def _segments(f: dict[str, int]) -> tuple[int, int]:
+    """How many pixels are gathered four at a time, and how many one at a time because a row of the output ends."""
+    together = lane = 0
+    for _ in range(f["out_h"]):
+        whole = max(0, f["out_w"] - -lane % _PIXELS) // _PIXELS
+        together += _PIXELS * whole
+        lane = (lane + f["out_w"]) % _PIXELS
+    return together, f["out_h"] * f["out_w"] - together
+
+
+def _clamped(f: dict[str, int], outputs: int) -> int:
+    return 0 if (f["act_min"], f["act_max"]) == (-128, 127) else outputs
+
+
+def _count_conv_2d(f: dict[str, int]) -> Counts:
+    w, pixels = _windows(f), f["out_h"] * f["out_w"]
+    blocks, (together, alone) = -(-pixels // _PIXELS), _segments(f)
+    pairs = blocks * w.channels // 2
+    direct = pixels // _PIXELS * _PIXELS if f["out_c"] % 2 == 0 else 0
+    band_rows = f["out_h"] * w.rows if w.pitch else 0
+    return {
+        "layer": 1.0,
+        "row": float(f["out_h"]),
+        "block": float(blocks),
+        "pair": float(pairs),
+        "pair_tie": float(pairs if f["out_zero_point"] != -128 else 0),
+        "pair_quad": float(pairs * w.quads),
+        "pair_turn": float(pairs * -(-w.quads // 4)),
+        "gather_4_row": float(together // 4 * w.rows),
+        "gather_4_quad": float(together // 4 * w.quads),
+        "gather_1": float(alone),
+        "gather_1_row": float(alone * w.rows),
+        "gather_1_quad": float(alone * w.quads),
+        "band_row": float(band_rows),
+        "band_byte": float(band_rows * w.pitch),
+        "by_scratch": float(pixels - direct),
+        "by_scratch_byte": float((pixels - direct) * f["out_c"]),
+        "clamped": float(_clamped(f, pixels * f["out_c"])),
+    }
+
+
 def _cost_conv_2d(step: Step, target: str) -> float:
-    f, w = step.fields, _windows(step.fields)
-    tile = 24 * w.quads + 3 * -(-w.quads // 4) + 66
-    block = 60 + 15 * w.quads + 9 * w.rows + w.channels // 2 * tile
-    copied = f["out_h"] * w.rows * (50 + w.pitch)
-    return float(-(-f["out_h"] * f["out_w"] // _PIXELS) * block + (copied if w.pitch else 0))
+    return fitted(target, "dsp", "CONV_2D", _count_conv_2d(step.fields))
 
 
 _TAPS = 3
@@ -186,56 +225,88 @@ def _planes_apply(fields: dict[str, int]) -> bool:
     return square and along <= 2 and fields["in_c"] == fields["out_c"] and fields["in_c"] % _CHANNELS == 0
 
 
-def _lower_depthwise_conv_2d(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
+def _lower_depthwise_conv_2d(graph: Graph, op: Op, step: Step, target: str) -> Step | str:
     f = step.fields
     taps = np.frombuffer(step.constants["weights"], np.int8).reshape(-1, f["out_c"]).T
     by_channel = replace(step, constants=step.constants | {"weights": taps.tobytes()})
     if f["in_c"] == 1:
         return _lower_conv_2d(graph, op, replace(by_channel, operator="CONV_2D"), target)
     if not _planes_apply(f):
-        return None
+        return "not a 3x3 filter of stride up to 2 on a multiple of four channels"
     stream, rows = channel_stream(layer_of(by_channel, len(taps[0])), 1), _rows(f)
     if stream is None:
-        return None
+        return _NO_PROOF
     filters = taps.reshape(-1, _TAPS, _TAPS)
     filters = np.pad(filters.transpose(0, 2, 1) if rows.transposed else filters, ((0, 0), (0, 0), (0, 1)))
     return replace(step, constants={"weights": filters.tobytes(), "aux": stream}, scratch_bytes=rows.scratch_bytes)
 
 
+def _count_depthwise_conv_2d(f: dict[str, int]) -> Counts:
+    rows, groups = _rows(f), f["out_c"] // _CHANNELS
+    along = f["stride_h"] if rows.transposed else f["stride_w"]
+    strips = -(-rows.count // rows.strip)
+    unpacked = rows.count * rows.stride + strips * (_TAPS - rows.stride)
+    per_channel = f["out_c"] * rows.count
+    fours, left = divmod(rows.outputs, 4)
+    return {
+        "layer": 1.0,
+        "strip": float(groups * strips),
+        "unpacked_row": float(groups * unpacked),
+        "unpacked_word": float(groups * unpacked * rows.words),
+        "channel": float(f["out_c"] * strips),
+        f"row_{along}": float(per_channel),
+        f"four_{along}": float(per_channel * (fours + (left == 3))),  # three are made as four
+        f"two_{along}": float(per_channel * (left in (1, 2))),
+        "clamped": float(_clamped(f, f["out_c"] * f["out_h"] * f["out_w"])),
+    }
+
+
 def _cost_depthwise_conv_2d(step: Step, target: str) -> float:
     if step.operator == "CONV_2D":
         return _cost_conv_2d(step, target)
-    rows = _rows(step.fields)
-    strips = -(-rows.count // rows.strip)
-    unpacked = (rows.count * rows.stride + strips * (_TAPS - rows.stride)) * (30 + 18 * rows.words)
-    rest = (0, 36, 36, 64)[rows.outputs % 4]  # one or two outputs are made apart, three as four
-    computed = rows.count * (26 + 64 * (rows.outputs // 4) + rest) + 85 * strips
-    return float(step.fields["out_c"] * (unpacked / _CHANNELS + computed))
+    return fitted(target, "dsp", "DEPTHWISE_CONV_2D", _count_depthwise_conv_2d(step.fields))
 
 
 _ROWS = 4  # of a fully-connected layer at a time
 _MAX_EXPANDED_BYTES = 4096  # of scratch: a longer input is not worth the memory
 
 
-def _lower_fully_connected(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
+def _lower_fully_connected(graph: Graph, op: Op, step: Step, target: str) -> Step | str:
     f = step.fields
     layer, quads = layer_of(step, f["in_features"]), -(-f["in_features"] // _QUAD)
     stream = channel_stream(layer, _ROWS)
     pairs = pair_weights(np.pad(layer.weights, ((0, -f["out_features"] % _ROWS), (0, 0))))
-    if stream is None or pairs is None or 8 * quads > _MAX_EXPANDED_BYTES:
-        return None
+    if 8 * quads > _MAX_EXPANDED_BYTES:
+        return f"scratch of {8 * quads} B for the expanded input, the limit is {_MAX_EXPANDED_BYTES} B"
+    if stream is None or pairs is None:
+        return _NO_PROOF
     groups = pairs.reshape(-1, 2, quads, _QUAD).transpose(0, 2, 1, 3)
     return replace(step, constants={"weights": groups.tobytes(), "aux": stream}, scratch_bytes=8 * quads + _ROWS)
 
 
+def _count_fully_connected(f: dict[str, int]) -> Counts:
+    quads, groups, rest = -(-f["in_features"] // _QUAD), -(-f["out_features"] // _ROWS), f["out_features"] % _ROWS
+    per_row = {
+        "row": 1,
+        "expanded_quad": quads,
+        "expanded_part": int(f["in_features"] % _QUAD > 0),
+        "group": groups,
+        "group_quad": groups * quads,
+        "group_turn": groups * -(-quads // 4),
+        "by_scratch": int(rest > 0),
+        "clamped": _clamped(f, f["out_features"]),
+    }
+    return {"layer": 1.0} | {part: float(f["rows"] * count) for part, count in per_row.items()}
+
+
 def _cost_fully_connected(step: Step, target: str) -> float:
-    f = step.fields
-    quads, groups = -(-f["in_features"] // _QUAD), -(-f["out_features"] // _ROWS)
-    return float(f["rows"] * (60 + 7 * quads + groups * (48 + 14 * quads + quads // 2)))
+    return fitted(target, "dsp", "FULLY_CONNECTED", _count_fully_connected(step.fields))
 
 
 VARIANTS = (
-    Variant("dsp", "CONV_2D", TARGETS, _lower_conv_2d, _cost_conv_2d),
-    Variant("dsp", "DEPTHWISE_CONV_2D", TARGETS, _lower_depthwise_conv_2d, _cost_depthwise_conv_2d),
-    Variant("dsp", "FULLY_CONNECTED", TARGETS, _lower_fully_connected, _cost_fully_connected),
+    Variant("dsp", "CONV_2D", TARGETS, _lower_conv_2d, _cost_conv_2d, _count_conv_2d),
+    Variant(
+        "dsp", "DEPTHWISE_CONV_2D", TARGETS, _lower_depthwise_conv_2d, _cost_depthwise_conv_2d, _count_depthwise_conv_2d
+    ),
+    Variant("dsp", "FULLY_CONNECTED", TARGETS, _lower_fully_connected, _cost_fully_connected, _count_fully_connected),
 )

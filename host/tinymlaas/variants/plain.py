@@ -1,16 +1,159 @@
-"""Cost of the portable kernels, in cycles (m0plus) or executed instructions (other targets); fitted to `make bench`."""
+"""Cost of the portable kernels, and of what a target has in their place for the same constants."""
 
 from __future__ import annotations
 
-from ..plan import Step
+import math
+from collections.abc import Callable
+from typing import Any
 
-# Per multiply-accumulate and per output element, by target.
-_PER_MAC = {"m0plus": 12.0, "m3": 8.0, "m4": 8.0, "rv32": 7.0}
-_PER_OUTPUT = {"m0plus": 60.0, "m3": 30.0, "m4": 30.0, "rv32": 30.0}
-_DEFAULT_PER_MAC, _DEFAULT_PER_OUTPUT = 8.0, 30.0
+from ..plan import Step
+from .costs import Counts, fitted
+
+_TILE, _TILE_BYTES = 4, 8192  # of native_module/kernels/scratch.h
 
 
 def cost(step: Step, target: str) -> float:
-    """Predicted cycles or instructions of the layer with its portable kernel."""
-    per_mac = _PER_MAC.get(target, _DEFAULT_PER_MAC)
-    return step.macs * per_mac + step.outputs * _PER_OUTPUT.get(target, _DEFAULT_PER_OUTPUT)
+    """Predicted cycles or executed instructions of the layer with its plain kernel."""
+    return fitted(target, "plain", step.operator, counts(step, target))
+
+
+def counts(step: Step, target: str) -> Counts:
+    """How often each part of the kernel runs."""
+    return {"layer": 1.0, **_COUNTS[step.operator](step.fields, target)}
+
+
+def _rows(inputs: int, channels: int, times: int, target: str) -> Counts:
+    """native_module/kernels/fast/rows.h: dot products of ``inputs`` products, eight (rv32), four or one at a time."""
+    eights = channels // 8 if target == "rv32" else 0
+    fours, ones = divmod(channels - 8 * eights, 4)
+    odd = inputs % 8 * eights + inputs % 4 * fours
+    taps = {"dot8": eights * inputs, "dot4": fours * inputs, "dot1": ones * inputs, "dot_odd": odd}
+    passes = {"pass8": eights, "pass4": fours, "pass1": ones, "requantise": channels, "vector": 1}
+    return {part: float(times * count) for part, count in (taps | passes).items()}
+
+
+def _conv_2d(f: dict[str, Any], target: str) -> Counts:
+    inputs, pixels = f["filter_h"] * f["filter_w"] * f["in_c"], f["out_h"] * f["out_w"]
+    fits = pixels >= _TILE and f["out_c"] >= _TILE and _TILE * inputs <= _TILE_BYTES
+    blocks = pixels // _TILE if fits and target != "m0plus" else 0  # Thumb-1 has too few registers for tiles
+    tiles, rest = blocks * (f["out_c"] // _TILE), f["out_c"] % _TILE
+    out = {"tile": float(tiles), "tile_tap": float(tiles * inputs), "tile_odd": float(tiles * (inputs % 4))}
+    slow = rows_in_pieces(f) / pixels
+    out |= _gather(f, _TILE * blocks, slow, "beside")
+    if inputs > f["in_c"]:
+        alone = pixels - _TILE * blocks + (_TILE * blocks if rest else 0)
+        out |= _gather(f, alone, slow, "alone")
+    out["block"] = float(blocks)
+    single, shared = (
+        _rows(inputs, f["out_c"], pixels - _TILE * blocks, target),
+        _rows(inputs, rest, _TILE * blocks, target),
+    )
+    return out | {part: count + (shared[part] if rest else 0.0) for part, count in single.items()}
+
+
+def _gather(f: dict[str, Any], pixels: int, slow: float, where: str) -> Counts:
+    """Patches of ``pixels``; slow: share of filter rows that are put together tap by tap."""
+    rows = pixels * f["filter_h"]
+    names = (f"gather_{where}", f"row_{where}", f"slow_{where}")
+    sizes = (rows * f["filter_w"] * f["in_c"], rows, slow * rows * f["filter_w"])
+    return dict(zip(names, map(float, sizes), strict=True))
+
+
+def _inside(f: dict[str, Any], axis: str) -> list[int]:
+    """Taps of the window inside the image, for each output position along an axis."""
+    dilation = f.get(f"dilation_{axis}", 1)
+    taps = range(0, f[f"filter_{axis}"] * dilation, dilation)
+    starts = range(
+        -f[f"pad_{'top' if axis == 'h' else 'left'}"], f[f"out_{axis}"] * f[f"stride_{axis}"], f[f"stride_{axis}"]
+    )
+    return [sum(0 <= s + t < f[f"in_{axis}"] for t in taps) for s in starts[: f[f"out_{axis}"]]]
+
+
+def rows_in_pieces(f: dict[str, Any]) -> float:
+    """Pixels, on average over their filter rows, whose row of taps does not lie inside the image in one piece."""
+    wide = sum(n < f["filter_w"] for n in _inside(f, "w")) if f["dilation_w"] == 1 else f["out_w"]
+    return sum(_inside(f, "h")) / f["filter_h"] * wide
+
+
+def _depthwise_conv_2d(f: dict[str, Any], target: str) -> Counts:
+    square = f["filter_h"] == f["filter_w"] == 3 and f["dilation_h"] == f["dilation_w"] == 1
+    if square and f["pad_top"] <= 1 and f["pad_left"] <= 1 and f["stride_w"] <= 2:
+        return _depthwise_3x3(f)
+    inside = sum(_inside(f, "h")) * sum(_inside(f, "w"))
+    pixels, taps = f["out_h"] * f["out_w"], f["filter_h"] * f["filter_w"]
+    multiplied = f["out_c"] > f["in_c"]
+    return {
+        "pixel": float(pixels),
+        "tap": float(pixels * taps),
+        "pair_product": float(pixels * (taps // 2) * f["out_c"]),
+        "last_product": float(pixels * (taps % 2) * f["out_c"]),
+        "padding": float(pixels * taps - inside) * f["out_c"],
+        "expand": float(inside * f["in_c"]) if multiplied else 0.0,
+        "expanded": float(inside * f["out_c"]) if multiplied else 0.0,
+        "requantise": float(pixels * f["out_c"]),
+    }
+
+
+def _depthwise_3x3(f: dict[str, Any]) -> Counts:
+    border = sum(n < 3 for n in _inside(f, "h"))
+    stride = "" if f["stride_w"] == 1 else "_stride_2"
+    return {
+        f"output{stride}": float(f["out_c"] * f["out_h"] * f["out_w"]),
+        f"row{stride}": float(f["out_c"] * f["out_h"]),
+        "border_row": float(f["out_c"] * border),
+        "channel": float(f["out_c"]),
+    }
+
+
+def _fully_connected(f: dict[str, Any], target: str) -> Counts:
+    return _rows(f["in_features"], f["out_features"], f["rows"], target)
+
+
+def _pool(f: dict[str, Any], target: str) -> Counts:
+    """Some targets have four channels at a time where they are a multiple of four; the others are no slower so."""
+    rows, columns = _inside(f, "h"), _inside(f, "w")
+    pixels, taps = f["out_h"] * f["out_w"], sum(rows) * sum(columns)
+    step, name = (4, "quad") if f["out_c"] % 4 == 0 else (1, "channel")
+    groups = f["out_c"] // step
+    return {
+        "pixel": float(pixels),
+        f"{name}": float(pixels * groups),
+        f"{name}_row": float(sum(rows) * f["out_w"] * groups),
+        f"{name}_tap": float(taps * groups),
+    }
+
+
+def _add(f: dict[str, Any], target: str) -> Counts:
+    return {"element": float(f["count"])}
+
+
+def _softmax(f: dict[str, Any], target: str) -> Counts:
+    """Elements far below the largest need no exponential: as many as if differences were spread evenly."""
+    elements = f["rows"] * f["depth"]
+    return {
+        "row": float(f["rows"]),
+        "element": float(elements),
+        "exponential": elements * min(1.0, (1 - f["diff_min"]) / 256),
+    }
+
+
+def _pad(f: dict[str, Any], target: str) -> Counts:
+    out = math.prod(a + b + c for a, b, c in zip(f["before"], f["in_shape"], f["after"], strict=True))
+    return {"row": float(math.prod(f["in_shape"][:3])), "copied": float(math.prod(f["in_shape"])), "filled": float(out)}
+
+
+def _copy(f: dict[str, Any], target: str) -> Counts:
+    return {"byte": float(f["count"])}
+
+
+_COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
+    "CONV_2D": _conv_2d,
+    "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
+    "FULLY_CONNECTED": _fully_connected,
+    "AVERAGE_POOL_2D": _pool,
+    "MAX_POOL_2D": _pool,
+    "ADD": _add,
+    "SOFTMAX": _softmax,
+    "PAD": _pad,
+    "COPY": _copy,
+}

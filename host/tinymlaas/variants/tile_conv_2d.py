@@ -13,15 +13,14 @@ import numpy as np
 from ..graph import Array, Graph, Op
 from ..plan import Step
 from .base import Variant
+from .costs import Counts, fitted
+from .plain import rows_in_pieces
 
 _TARGETS = frozenset({"rv32"})
 _WINDOW, _PIXELS = 4, 4
 _LIMIT = 255  # of a window's sum of magnitudes
 _LARGEST = 127  # weight of an entry of the rest
 _MAX_SCRATCH_BYTES = 8192
-
-# Executed instructions, fitted to qemu-rv32.
-_PER_PAIR_WINDOW, _PER_ENTRY, _PER_OUTPUT, _PER_PAIR, _PER_INPUT, _PER_ROW = 68.0, 19.0, 17.0, 90.0, 3.6, 20.0
 
 
 def clip(window: Array) -> tuple[Array, list[tuple[int, int]]]:
@@ -48,12 +47,14 @@ def split(weights: Array) -> tuple[Array, list[list[tuple[int, int]]]]:
     return clipped, rest
 
 
-def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
+def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | str:
     f = step.fields
     inputs = f["filter_h"] * f["filter_w"] * f["in_c"]
     scratch_bytes = 8 * -(-inputs // _WINDOW) * _WINDOW
-    if f["out_h"] * f["out_w"] < _PIXELS or scratch_bytes > _MAX_SCRATCH_BYTES:
-        return None
+    if f["out_h"] * f["out_w"] < _PIXELS:
+        return f"fewer than {_PIXELS} output pixels"
+    if scratch_bytes > _MAX_SCRATCH_BYTES:
+        return f"scratch of {scratch_bytes} B, the limit is {_MAX_SCRATCH_BYTES} B"
     weights = np.frombuffer(step.constants["weights"], np.int8).reshape(f["out_c"], inputs)
     clipped, rest = split(weights)
     starts = np.cumsum([0, *map(len, rest)])
@@ -63,15 +64,29 @@ def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
     return replace(step, constants=constants, scratch_bytes=scratch_bytes)
 
 
+def _count(f: dict[str, int]) -> Counts:
+    inputs, channels = f["filter_h"] * f["filter_w"] * f["in_c"], f["out_c"]
+    pairs, windows = -(-channels // 2), -(-inputs // _WINDOW)
+    entries = f["aux_bytes"] // 4 - channels - 1
+    slow = rows_in_pieces(f) / (f["out_h"] * f["out_w"])  # share of filter rows that are put together tap by tap
+    per_block = {
+        "block": 1.0,
+        "pair": pairs,
+        "pair_window": pairs * windows,
+        "channel": channels,
+        "entry": entries,
+        "gathered_row": _PIXELS * f["filter_h"],
+        "gathered_piece": _PIXELS * slow * f["filter_h"] * f["filter_w"],
+        "gathered_byte": _PIXELS * inputs,
+        "gathered_odd": _PIXELS * f["filter_h"] * (f["filter_w"] * f["in_c"] % _WINDOW),
+    }
+    blocks = -(-f["out_h"] * f["out_w"] // _PIXELS)
+    return {"layer": 1.0} | {part: float(blocks * count) for part, count in per_block.items()}
+
+
 def _cost(step: Step, target: str) -> float:
-    f = step.fields
-    inputs = f["filter_h"] * f["filter_w"] * f["in_c"]
-    pairs, windows = -(-f["out_c"] // 2), -(-inputs // _WINDOW)
-    entries = len(step.constants["aux"]) // 4 - f["out_c"] - 1
-    block = pairs * (windows * _PER_PAIR_WINDOW + _PER_PAIR) + entries * _PER_ENTRY + _PIXELS * f["out_c"] * _PER_OUTPUT
-    gather = _PIXELS * (f["filter_h"] * _PER_ROW + inputs * _PER_INPUT)
-    total: float = -(-f["out_h"] * f["out_w"] // _PIXELS) * (block + gather)
-    return total
+    fields = step.fields | {"aux_bytes": len(step.constants["aux"])}
+    return fitted(target, "tile", "CONV_2D", _count(fields))
 
 
-VARIANTS = (Variant("tile", "CONV_2D", _TARGETS, _lower, _cost),)
+VARIANTS = (Variant("tile", "CONV_2D", _TARGETS, _lower, _cost, _count),)
