@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -181,6 +182,8 @@ class Rollout(Base):
     stages: Mapped[list[Any]]  # cumulative percent, ascending, the last 100
     stage: Mapped[int] = mapped_column(default=-1)  # index of the stage under way
     limits: Mapped[dict[str, Any]]  # failed_percent, latency_ratio, errors
+    cutoffs: Mapped[list[Any]] = mapped_column(default=list)  # per stage begun: the largest draw that takes part
+    looked_at: Mapped[datetime | None]  # when new members were last looked for; None: look at once
     reason: Mapped[str] = mapped_column(Text, default="")  # why it was stopped
     rolled_back_by: Mapped[int | None] = mapped_column(ForeignKey("rollout.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -196,9 +199,18 @@ class Action(Base):
         UniqueConstraint("rollout_id", "device_id"),
         Index("ix_action_device_id_open", "device_id", "open"),
         Index("ix_action_rollout_id_state", "rollout_id", "state"),
+        Index(
+            "uq_action_device_id_model_id_open",
+            "device_id",
+            "model_id",
+            unique=True,
+            sqlite_where=text("open"),
+            postgresql_where=text("open"),
+        ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     rollout_id: Mapped[int] = mapped_column(ForeignKey("rollout.id"))
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id"))
     device_id: Mapped[str] = mapped_column(ForeignKey("device.id", ondelete="CASCADE"))
     build_id: Mapped[int | None] = mapped_column(ForeignKey("build.id"))
     stage: Mapped[int]
@@ -206,8 +218,13 @@ class Action(Base):
     open: Mapped[bool]  # state is not terminal
     cancel: Mapped[bool] = mapped_column(default=False)  # the operator wants it back
     seq: Mapped[int] = mapped_column(default=0)  # of the device's last feedback
+    revision: Mapped[int] = mapped_column(
+        default=1
+    )  # counts changes: what compare-and-set compares, and its newest event's seq
     reason: Mapped[str] = mapped_column(Text, default="")
     health: Mapped[dict[str, Any] | None]  # what the device measured while confirming
+    errors: Mapped[int] = mapped_column(default=0)  # of inference, as last reported after confirming
+    latency_ratio: Mapped[float | None]  # of inference time, as last reported, to the version before
     created_at: Mapped[datetime] = mapped_column(default=now)
     changed_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -266,5 +283,5 @@ class Change(Base):
 
     __tablename__ = "change"
     id: Mapped[int] = mapped_column(primary_key=True)
-    device_id: Mapped[str] = mapped_column(String(64))
+    device_id: Mapped[str] = mapped_column(String(64))  # "*": all of them
     at: Mapped[datetime] = mapped_column(default=now)

@@ -181,6 +181,8 @@ def upgrade() -> None:
         sa.Column("stages", sa.JSON(), nullable=False),
         sa.Column("stage", sa.Integer(), nullable=False),
         sa.Column("limits", sa.JSON(), nullable=False),
+        sa.Column("cutoffs", sa.JSON(), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("rolled_back_by", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -193,6 +195,7 @@ def upgrade() -> None:
         "action",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("rollout_id", sa.Integer(), nullable=False),
+        sa.Column("model_id", sa.Integer(), nullable=False),
         sa.Column("device_id", sa.String(length=64), nullable=False),
         sa.Column("build_id", sa.Integer(), nullable=True),
         sa.Column("stage", sa.Integer(), nullable=False),
@@ -200,14 +203,18 @@ def upgrade() -> None:
         sa.Column("open", sa.Boolean(), nullable=False),
         sa.Column("cancel", sa.Boolean(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("health", sa.JSON(), nullable=True),
+        sa.Column("errors", sa.Integer(), nullable=False),
+        sa.Column("latency_ratio", sa.Double(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["build_id"], ["build.id"], name=op.f("fk_action_build_id_build")),
         sa.ForeignKeyConstraint(
             ["device_id"], ["device.id"], name=op.f("fk_action_device_id_device"), ondelete="CASCADE"
         ),
+        sa.ForeignKeyConstraint(["model_id"], ["model.id"], name=op.f("fk_action_model_id_model")),
         sa.ForeignKeyConstraint(["rollout_id"], ["rollout.id"], name=op.f("fk_action_rollout_id_rollout")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_action")),
         sa.UniqueConstraint("rollout_id", "device_id", name=op.f("uq_action_rollout_id_device_id")),
@@ -215,6 +222,13 @@ def upgrade() -> None:
     with op.batch_alter_table("action", schema=None) as batch_op:
         batch_op.create_index("ix_action_device_id_open", ["device_id", "open"], unique=False)
         batch_op.create_index("ix_action_rollout_id_state", ["rollout_id", "state"], unique=False)
+        batch_op.create_index(
+            "uq_action_device_id_model_id_open",
+            ["device_id", "model_id"],
+            unique=True,
+            sqlite_where=sa.text("open"),
+            postgresql_where=sa.text("open"),
+        )
 
     op.create_table(
         "action_event",
@@ -236,6 +250,9 @@ def downgrade() -> None:
     """Back to the one before."""
     op.drop_table("action_event")
     with op.batch_alter_table("action", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_action_device_id_model_id_open", sqlite_where=sa.text("open"), postgresql_where=sa.text("open")
+        )
         batch_op.drop_index("ix_action_rollout_id_state")
         batch_op.drop_index("ix_action_device_id_open")
 
