@@ -107,7 +107,11 @@ class Build(Base):
     facts: Mapped[dict[str, Any] | None]  # arena, scratch, module bytes, predicted cost
     trace: Mapped[list[Any] | None]  # why this target, why these kernels: lines of text
     error: Mapped[str | None] = mapped_column(Text)
-    worker: Mapped[str | None] = mapped_column(String(64))  # who compiles it now
+    worker: Mapped[str | None] = mapped_column(
+        String(64)
+    )  # who compiles it now, and until when it is believed to be alive
+    leased_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     version: Mapped[Version] = relationship(back_populates="builds")
@@ -255,11 +259,12 @@ class Token(Base):
 
 
 class ReleaseKey(Base):
-    """A public key that devices are told to trust; registering one signs nothing."""
+    """A public key that devices are told to trust; registering one signs nothing. ``lowest_epoch``: of online keys it certified."""
 
     __tablename__ = "release_key"
     id: Mapped[int] = mapped_column(primary_key=True)
     public_key: Mapped[str] = mapped_column(String(64), unique=True)  # hex
+    lowest_epoch: Mapped[int] = mapped_column(BigInteger(), default=0)
     name: Mapped[str] = mapped_column(String(64), default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
 
