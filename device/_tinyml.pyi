@@ -33,5 +33,9 @@ class Model:
         """
     def profile(self, address: int) -> tuple[int, ...]:
         """One inference; the ticks of the same counter that each record of the module took, in order."""
+    def slices(self, record: int) -> int:
+        """In how many slices a record can be run: at least 1. Raises IndexError."""
+    def run_slice(self, record: int, slice: int) -> None:
+        """Run one slice of a record. All slices of all records, record after record, are an inference. Raises IndexError."""
     def selftest(self, index: int) -> int:
         """Run one test vector; returns how many output bytes differ. Raises IndexError."""

@@ -11,6 +11,7 @@
 
 #include "tml_counter.h"
 #include "tml_exec.h"
+#include "tml_slice.h"
 
 typedef struct {
     mp_obj_base_t base;
@@ -94,6 +95,24 @@ static mp_obj_t model_profile(mp_obj_t self_in, mp_obj_t address_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(model_profile_obj, model_profile);
 
+// slices(record): in how many slices a record can be run.
+static mp_obj_t model_slices(mp_obj_t self_in, mp_obj_t record_in) {
+    model_t *self = get_model(self_in);
+    uint32_t record = get_index(record_in, self->plan.header->n_records);
+    return mp_obj_new_int_from_uint(tml_slices(&self->plan.records[record]));
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(model_slices_obj, model_slices);
+
+// run_slice(record, slice): one of them.
+static mp_obj_t model_run_slice(mp_obj_t self_in, mp_obj_t record_in, mp_obj_t slice_in) {
+    model_t *self = get_model(self_in);
+    uint32_t record = get_index(record_in, self->plan.header->n_records);
+    uint32_t slice = get_index(slice_in, tml_slices(&self->plan.records[record]));
+    tml_run_slice(&self->plan, self->arena, record, slice, TML_PLANNED_SCRATCH);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(model_run_slice_obj, model_run_slice);
+
 // selftest(index): how many output bytes differ from the expected ones.
 static mp_obj_t model_selftest(mp_obj_t self_in, mp_obj_t index_in) {
     model_t *self = get_model(self_in);
@@ -168,6 +187,8 @@ static MP_DEFINE_CONST_FUN_OBJ_0(get_target_obj, get_target);
     X(MP_QSTR_run, model_run_obj) \
     X(MP_QSTR_run_counted, model_run_counted_obj) \
     X(MP_QSTR_profile, model_profile_obj) \
+    X(MP_QSTR_slices, model_slices_obj) \
+    X(MP_QSTR_run_slice, model_run_slice_obj) \
     X(MP_QSTR_selftest, model_selftest_obj) \
     X(MP_QSTR_tensor, model_tensor_obj)
 

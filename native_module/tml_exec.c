@@ -1,4 +1,5 @@
 #include "tml_exec.h"
+#include "tml_slice.h"
 
 static tml_kernel_t kernel_of(const tml_target_t *target, const tml_head_t *head) {
     if (head->variant == TML_VARIANT_PLAIN) {
@@ -17,6 +18,15 @@ void tml_run(const tml_plan_t *plan, uint8_t *arena) {
     for (uint32_t i = 0; i < plan->header->n_records; i++) {
         tml_run_record(plan, arena, i);
     }
+}
+
+void tml_run_slice(const tml_plan_t *plan, uint8_t *arena, uint32_t index, uint32_t slice, uint32_t scratch) {
+    const tml_context_t context = {arena, plan->module};
+    tml_record_t record = tml_slice(&plan->records[index], slice);
+    if (scratch != TML_PLANNED_SCRATCH) {
+        tml_move_scratch(&record, scratch);
+    }
+    kernel_of(plan->target, &record.head)(&context, &record);
 }
 
 void tml_selftest_fill(uint32_t *state, uint8_t *out, uint32_t bytes) {

@@ -10,6 +10,14 @@ void tml_run(const tml_plan_t *plan, uint8_t *arena);
 // Runs one record, for profiles and cooperative inference.
 void tml_run_record(const tml_plan_t *plan, uint8_t *arena, uint32_t index);
 
+// Where a worker's scratch lies: with the plan's own value, where the plan has it.
+#define TML_PLANNED_SCRATCH UINT32_MAX
+
+// Runs one slice (tml_slice.h) of a record; all slices of a record in any order are the record. Two workers may run different slices
+// of one record at the same time if one of them brings a scratch of its own: its offset from the arena, aligned to 16, where the
+// header's scratch_bytes are free.
+void tml_run_slice(const tml_plan_t *plan, uint8_t *arena, uint32_t index, uint32_t slice, uint32_t scratch);
+
 // Self-test vector `index`: fills the inputs from its seed, runs, compares. Returns the number of output bytes that differ.
 uint32_t tml_selftest(const tml_plan_t *plan, uint8_t *arena, uint32_t index);
 

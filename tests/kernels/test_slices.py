@@ -1,0 +1,102 @@
+"""Slices of a record, in any order, are the record: for every kernel that ships, and in whole networks."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.kernels.test_shipped import CASES
+from tests.support import golden, models
+from tests.support.slices import compile_core, library
+from tinymlaas import variants
+from tinymlaas.compile import compile_model
+from tinymlaas.evaluate import evaluate
+from tinymlaas.planfmt import OPERATORS, record_layout
+
+TARGETS = ["x64", "m0plus", "m4", "rv32"]
+CUT = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "AVERAGE_POOL_2D", "MAX_POOL_2D", "ADD", "SOFTMAX"}
+OWN_FULLY_CONNECTED = ("m4",)  # targets whose weights are in an order of their own: such layers run in one slice
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@pytest.mark.parametrize("op", CASES)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), seed=SEEDS)
+def test_each_slice_passes_the_check_of_the_loader(op, data, seed):
+    case = data.draw(CASES[op])
+    expected, arena = case.run("shipped"), case.data
+    slices = library().slices(case.record)
+    for i in np.random.default_rng(seed).permutation(len(slices)):
+        part = replace(case, fields=record_layout(case.op).unpack(slices[i]), data=arena)
+        assert part.check() == ""
+        written = part.run("shipped")
+        arena = arena[: case.output[0]] + written + arena[sum(case.output) :]
+    assert arena[case.output[0] : sum(case.output)] == expected
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("op", sorted(CUT))
+def test_random_models(op, target, monkeypatch):
+    free = tuple(replace(v, cost=lambda step, target: -1.0) for v in variants.VARIANTS)
+    monkeypatch.setattr(variants, "VARIANTS", free)  # take other layouts wherever they apply
+    cut: Counter[str] = Counter()
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(models.SINGLE_OPS[op], SEEDS)
+    def check(content: bytes, seed: int) -> None:
+        compiled = compile_model(content, op, target)
+        graph = compiled.graph
+        inputs = [models.values(graph.tensor(t).shape, seed + i) for i, t in enumerate(graph.inputs)]
+        model = library(target).load(compiled.module)
+        outputs, slices = library(target).run_slices(model, inputs, np.random.default_rng(seed))
+        np.testing.assert_array_equal(outputs[0], evaluate(graph, inputs)[0])
+        cut[compiled.plan.steps[0].variant] += slices > len(compiled.plan.steps)
+
+    check()
+    assert sum(cut.values()) > 0, "no example was cut"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", golden.SEVEN)
+def test_real_models(name, target):
+    golden.require()
+    vectors = golden.vectors(name)
+    model = library(target).load(compile_model(golden.model(name), name, target).module)
+    outputs, slices = library(target).run_slices(model, [vectors.inputs[0]], np.random.default_rng(7))
+    np.testing.assert_array_equal(outputs[0].ravel(), vectors.outputs[0].ravel())
+    in_one_piece = name == "hello_world_int8" or (name == "ad01_int8" and target in OWN_FULLY_CONNECTED)
+    assert in_one_piece or slices > model.header["n_records"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_two_workers_at_the_same_time(target, tmp_path):
+    """As on two cores: no byte that one writes is used by the other, and the outputs are the same."""
+    main = Path(__file__).with_name("workers.c")
+    program = compile_core(f"workers-{target}", target, ["-fsanitize=thread", "-pthread", main])
+    contents = {"digits": golden.digits().data}
+    if golden.FOLDER.is_dir():
+        contents |= {
+            name: golden.model(name) for name in ("kws_ref_model", "pretrainedResnet_quant", "micro_speech_quantized")
+        }
+    for name, content in contents.items():
+        path = tmp_path / f"{name}.tml"
+        path.write_bytes(compile_model(content, name, target).module)
+        done = subprocess.run([program, path, "5"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        slices, differences = map(int, done.stdout.split())
+        assert slices >= 5
+        assert differences == 0
+
+
+def test_operators_that_are_not_cut_have_one_slice():
+    assert set(CASES) - CUT == {"PAD", "COPY"}
+    for op in ("PAD", "COPY"):
+        record = bytes([OPERATORS[op][0]]).ljust(64, b"\xff")
+        assert library().slices(record) == [record]
