@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -162,6 +163,25 @@ class NativeModel:
             view[...] = value.reshape(view.shape)
         self._lib.tml_run(ctypes.byref(self._plan), ctypes.c_void_p(self.arena.ctypes.data))
         return [view.copy() for view in self.outputs]
+
+    def time_run(self) -> int:
+        """Nanoseconds of one inference on whatever the inputs hold."""
+        arena, begin = ctypes.c_void_p(self.arena.ctypes.data), time.perf_counter_ns()
+        self._lib.tml_run(ctypes.byref(self._plan), arena)
+        return time.perf_counter_ns() - begin
+
+    def time_record(self, index: int) -> int:
+        """Nanoseconds of one record."""
+        arena, number = ctypes.c_void_p(self.arena.ctypes.data), ctypes.c_uint32(index)
+        begin = time.perf_counter_ns()
+        self._lib.tml_run_record(ctypes.byref(self._plan), arena, number)
+        return time.perf_counter_ns() - begin
+
+    def time_nothing(self) -> int:
+        """Nanoseconds of a call that does next to nothing: what the others hold of calling from Python."""
+        nothing, begin = ctypes.c_uint32(0), time.perf_counter_ns()
+        self._lib.tml_selftest_fill(ctypes.byref(nothing), None, nothing)
+        return time.perf_counter_ns() - begin
 
     def run_bytes(self, data: bytes) -> bytes:
         """The same on bytes: all inputs one after the other in, all outputs out."""

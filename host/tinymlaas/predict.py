@@ -8,7 +8,6 @@ from typing import Any
 
 from .graph import Op
 from .plan import Step
-from .planfmt import VARIANTS
 from .report import Layer, layers
 from .target import Board, accepts, load_boards
 from .unpack import Module
@@ -16,7 +15,6 @@ from .variants import cost
 
 # What a prediction counts, by kernel target. The others (`any`, `x64`) have no core to count on.
 UNITS = {"m0plus": "cycles", "m3": "instructions", "m4": "instructions", "rv32": "instructions"}
-_NAMES = {number: name for name, number in VARIANTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +70,6 @@ def _time(board: Board) -> tuple[float, str]:
     return 0.0, ""
 
 
-def variant_name(fields: dict[str, Any]) -> str:
-    """The kernel that a record names."""
-    return _NAMES.get(fields["variant"], f"variant {fields['variant']}")
-
-
 def steps(module: Module) -> list[Step]:
     """The records as the steps they were packed from, as far as cost functions look at them."""
     pairs = zip(module.records, layers(module), strict=True)
@@ -94,5 +87,5 @@ def _step(module: Module, operator: str, fields: dict[str, Any], layer: Layer) -
         layer.scratch_bytes,
         layer.macs,
         layer.writes[1],
-        variant_name(fields),
+        layer.kernel,
     )

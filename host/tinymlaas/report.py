@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .planfmt import CHANNEL
+from .planfmt import CHANNEL, VARIANTS
 from .unpack import Module
 
 Fields = dict[str, Any]
+_KERNELS = {number: name for name, number in VARIANTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Layer:
 
     index: int
     operator: str
+    kernel: str  # key of planfmt.VARIANTS
     in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
     macs: int
@@ -43,6 +45,11 @@ class Block:
 def thousands(value: int) -> str:
     """A number with its thousands set apart."""
     return f"{value:,}".replace(",", " ")
+
+
+def shape_text(shape: Iterable[int]) -> str:
+    """A shape as people write it: 8x8x16."""
+    return "x".join(map(str, shape))
 
 
 def layers(module: Module) -> list[Layer]:
@@ -118,7 +125,9 @@ def _layer(index: int, operator: str, f: Fields) -> Layer:
     reads = tuple((f[name], math.prod(in_shape)) for name in ("input", "input2") if name in f)
     constant_bytes = weights + channels * CHANNEL.nbytes + f.get("aux_bytes", 0)
     writes = (f["output"], math.prod(out_shape))
-    return Layer(index, operator, in_shape, out_shape, macs, constant_bytes, f.get("scratch_bytes", 0), reads, writes)
+    scratch_bytes = f.get("scratch_bytes", 0)
+    kernel = _KERNELS.get(f["variant"], f"variant {f['variant']}")
+    return Layer(index, operator, kernel, in_shape, out_shape, macs, constant_bytes, scratch_bytes, reads, writes)
 
 
 def summary(module: Module) -> dict[str, Any]:
@@ -165,6 +174,7 @@ def _row(x: Layer) -> dict[str, Any]:
     return {
         "index": x.index,
         "operator": x.operator,
+        "kernel": x.kernel,
         "in_shape": list(x.in_shape),
         "out_shape": list(x.out_shape),
         "macs": x.macs,

@@ -1,7 +1,7 @@
-"""What each layer of a module takes on a board, in one warm inference.
+"""What each layer of a module takes on a board, in one warm inference on one input.
 
-Where the board has a counter (emulated boards), figures are exact and two readings surround each layer. Elsewhere they are
-microseconds by the clock, and inferences are repeated until every layer's smallest figure no longer changes.
+Where the board has a counter (emulated boards), figures are exact: two readings surround each layer. Elsewhere (``timed.py``) they are
+microseconds by the clock.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..toolchain.firmware import build_firmware
 from ..unpack import Module
 from .session import INFERENCE_TIMEOUT_S
 
-_SEED = 1  # of the inputs: those of the module's own first test vector
-_NAME = "model.tml"
+MODULE_NAME = "model.tml"
+_SEED = 1  # of the input: that of the module's first self-test vector
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Figures of one inference on one input. unit: cycles, instructions or microseconds."""
+    """Figures of one inference. unit: cycles, instructions or microseconds; clock_hz: of the board, where it told."""
 
     board: str
     target: str  # kernel target of the build
@@ -36,6 +36,7 @@ class Profile:
     layers: tuple[float, ...]
     whole: float  # one run() from outside, without looking in between
     how: str  # how it was measured and what that leaves out
+    clock_hz: int = 0
 
     @property
     def total(self) -> float:
@@ -43,8 +44,7 @@ class Profile:
         return sum(self.layers)
 
 
-# Puts one input into the model; `count` and `profile` are defined by what follows.
-_SETUP = """
+SETUP = """
 import json, uctypes, tinyml, _tinyml
 m = tinyml.Model({path!r})
 def fill(data):
@@ -67,32 +67,34 @@ def input_bytes(module: Module) -> bytes:
     return b"".join(selftest_inputs(_SEED, [t.bytes for t in module.inputs]))
 
 
+def setup(module: Module, path: str) -> str:
+    """Code that loads the module as ``m`` and defines ``fill(bytes of one input)``."""
+    return SETUP.format(path=path, sizes=[t.bytes for t in module.inputs])
+
+
 def profile_pico(board: Board, module: Module) -> Profile:
     """The emulated Raspberry Pi Pico: exact cycles."""
-    data = input_bytes(module)
-    firmware = build_firmware(board).image
-    with EmulatedPico(firmware, romfs=build({_NAME: module.data}), blobs={FLASH_BYTES: data}) as device:
+    data, firmware = input_bytes(module), build_firmware(board).image
+    with EmulatedPico(firmware, romfs=build({MODULE_NAME: module.data}), blobs={FLASH_BYTES: data}) as device:
         answer = _count(device, module, XIP_BASE + FLASH_BYTES, CYCLE_COUNTER_ADDRESS)
     how = "exact cycles of an emulated Cortex-M0+; not modelled: flash cache misses, bus contention, the second core"
-    return _profile(board, answer, "cycles", float, how)
+    return _profile(board, answer, "cycles", lambda ticks: ticks, how)
 
 
 def profile_qemu(board: Board, module: Module) -> Profile:
     """A QEMU machine: exact counts of executed instructions."""
-    qemu = board.extra["qemu"]
+    qemu, firmware = board.extra["qemu"], build_firmware(board).image
     address, ratio = int(qemu["blob_address"]), float(qemu["instructions_per_tick"])
     blobs = {address: input_bytes(module)}
-    firmware = build_firmware(board).image
-    with QemuBoard(board, firmware, romfs=build({_NAME: module.data}), blobs=blobs) as device:
+    with QemuBoard(board, firmware, romfs=build({MODULE_NAME: module.data}), blobs=blobs) as device:
         answer = _count(device, module, address, int(qemu["counter_address"]))
     how = "executed instructions in QEMU, not time; not modelled: pipeline, caches, wait states"
     return _profile(board, answer, "instructions", lambda ticks: round(ticks * ratio), how)
 
 
 def _count(device: Device, module: Module, address: int, counter: int) -> Any:
-    sizes = [t.bytes for t in module.inputs]
-    code = _SETUP.format(path=f"/rom/{_NAME}", sizes=sizes)
-    code += _COUNTED.format(address=address, size=sum(sizes), counter=counter)
+    size = sum(t.bytes for t in module.inputs)
+    code = setup(module, f"/rom/{MODULE_NAME}") + _COUNTED.format(address=address, size=size, counter=counter)
     return decode(device.exec(code, INFERENCE_TIMEOUT_S))
 
 
@@ -104,6 +106,6 @@ def decode(output: bytes) -> Any:
         raise DeviceError(f"unexpected answer from the board: {output[-200:]!r}") from error
 
 
-def _profile(board: Board, answer: Any, unit: str, count: Callable[[int], float], how: str) -> Profile:
+def _profile(board: Board, answer: Any, unit: str, count: Callable[[int], int], how: str) -> Profile:
     target, whole, layers = answer
-    return Profile(board.id, target, unit, tuple(count(t) for t in layers), count(whole), how)
+    return Profile(board.id, target, unit, tuple(float(count(t)) for t in layers), float(count(whole)), how)

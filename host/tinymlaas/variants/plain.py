@@ -71,8 +71,9 @@ def _inside(f: dict[str, Any], axis: str) -> list[int]:
 
 def rows_in_pieces(f: dict[str, Any]) -> float:
     """Pixels, on average over their filter rows, whose row of taps does not lie inside the image in one piece."""
-    wide = sum(n < f["filter_w"] for n in _inside(f, "w")) if f["dilation_w"] == 1 else f["out_w"]
-    return sum(_inside(f, "h")) / f["filter_h"] * wide
+    wide: int = sum(n < f["filter_w"] for n in _inside(f, "w")) if f["dilation_w"] == 1 else f["out_w"]
+    rows = sum(_inside(f, "h")) / int(f["filter_h"])
+    return rows * wide
 
 
 def _depthwise_conv_2d(f: dict[str, Any], target: str) -> Counts:
