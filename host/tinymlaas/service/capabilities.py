@@ -14,6 +14,7 @@ from ..planfmt import FORMAT_VERSION, OPERATORS, RUNTIME_VERSION, TARGETS
 from ..target import Board, load_boards
 
 KIB = 1024
+UNLIMITED = 1 << 40  # where a board's description has no figure, since it has no meaning there
 CLASS_TOLERANCE = 0.8  # the RFC's sizes are "about": a device within 20 % of a class's size is of that class
 
 # RFC 7228 and its revision draft: class, RAM and flash in KiB. C0 is what lies below C1.
@@ -150,7 +151,7 @@ def of_board(board: Board) -> Capabilities:
         clock_hz=board.clock_hz,
         heap_free=board.heap_bytes,
         heap_block=board.heap_bytes,
-        flash_free=board.filesystem_bytes,
+        flash_free=board.filesystem_bytes if board.flash_bytes else UNLIMITED,
         romfs_free=board.romfs_bytes,
         ram=board.ram_bytes or None,
     )
