@@ -61,11 +61,11 @@ def _time(board: Board) -> tuple[float, str]:
     """(Microseconds of a cycle or instruction, basis); (0, "") where the board does not say enough."""
     if not board.clock_hz:
         return 0.0, ""
-    clock = f"{board.clock_hz / 1e6:g} MHz"
+    clock = f"at {board.clock_hz / 1e6:g} MHz"
     if UNITS[board.kernel_target] == "cycles":
-        return 1e6 / board.clock_hz, clock
+        return 1e6 / board.clock_hz, f"{clock}, without flash cache misses"
     if board.cycles_per_instruction:
-        basis = f"estimate: {board.cycles_per_instruction:g} cycles per instruction at {clock}"
+        basis = f"{clock}, estimate: {board.cycles_per_instruction:g} cycles per instruction, no wait states"
         return 1e6 * board.cycles_per_instruction / board.clock_hz, basis
     return 0.0, ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,10 +10,16 @@ import typer
 from rich.table import Table
 
 from ..compile import compile_model
-from ..report import plot_memory, summary, thousands
-from ..target import kernel_target
-from ..unpack import is_module, unpack
+from ..errors import UsageError
+from ..plan import Plan
+from ..predict import Prediction, predict, predictions
+from ..report import plot_memory, shape_text, summary, thousands
+from ..run import check_target
+from ..target import Board, board_by_name, kernel_target, load_boards
+from ..unpack import Module, is_module, unpack
 from .console import data, print_json, read_file, talk
+
+_SHOWN = ("pico", "qemu-m3", "qemu-m4", "qemu-rv32")  # whose costs stand beside the layers: the first that runs the module
 
 
 def inspect(
@@ -20,32 +27,82 @@ def inspect(
         Path, typer.Argument(metavar="FILE", help="A module (.tml), or a .tflite which is compiled first.")
     ],
     plot: Annotated[Path | None, typer.Option(help="Draw the memory map into this file (.png, .svg, .pdf).")] = None,
-    target: Annotated[str, typer.Option(help="Board or kernel target a .tflite is compiled for.")] = "any",
+    target: Annotated[
+        str | None, typer.Option(help="Board or kernel target a .tflite is compiled for; default: that of --on, or any.")
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="BOARD", help="Predict for this board only; default: all that run the module.")
+    ] = None,
+    selection: Annotated[
+        bool, typer.Option("--selection", help="Say for each layer of a .tflite why it got its kernel.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Show operators, shapes, MACs, arena and flash of a model."""
-    content = read_file(file)
-    if not is_module(content):
-        content = compile_model(content, file.stem, kernel_target(target)).module
-    module = unpack(content, file.name)
+    """Show operators, kernels, predicted times, arena and flash of a model."""
+    board = board_by_name(on) if on else None
+    module, plan = _load(file, target, board)
+    if selection and plan is None:
+        raise UsageError(f"{file.name}: a finished module does not say what it was chosen from; give the .tflite")
+    if board:
+        check_target(module, board, file.name)
     if plot:
         plot_memory(module, plot)
         talk.print(f"memory map: {plot}", highlight=False, soft_wrap=True)
-    facts = summary(module)
+    found = predictions(module, [board] if board else None)
+    facts = summary(module) | {"predictions": [_prediction(p) for p in found]}
+    if plan:
+        facts["selection"] = _selection(plan)
     if as_json:
         print_json(facts)
-    else:
-        _print(facts)
+        return
+    _print(facts, _shown(module, found, board))
+    if selection:
+        _print_selection(facts)
 
 
-def _print(facts: dict[str, Any]) -> None:
+def _load(file: Path, target: str | None, board: Board | None) -> tuple[Module, Plan | None]:
+    """The module, and the plan it was made from where this command made it."""
+    content = read_file(file)
+    if is_module(content):
+        if target:
+            raise UsageError(f"{file.name}: already a module, --target is for a .tflite; --on predicts for a board")
+        return unpack(content, file.name), None
+    wanted = kernel_target(target) if target else board.kernel_target if board else "any"
+    compiled = compile_model(content, file.stem, wanted)
+    return unpack(compiled.module, file.name), compiled.plan
+
+
+def _prediction(p: Prediction) -> dict[str, Any]:
+    return {
+        "board": p.board,
+        "unit": p.unit,
+        "total": round(p.total),
+        "time_us": None if p.time_us is None else round(p.time_us),
+        "basis": p.basis,
+        "layers": [round(x) for x in p.layers],
+    }
+
+
+def _selection(plan: Plan) -> list[list[dict[str, Any]]]:
+    """For each layer the kernels that were considered, the chosen one first."""
+    return [[asdict(c) | {"cost": round(c.cost)} for c in step.candidates] for step in plan.steps]
+
+
+def _shown(module: Module, found: list[Prediction], board: Board | None) -> Prediction | None:
+    """The prediction that stands beside the layers."""
+    if board:
+        return predict(module, board)
+    by_board = {p.board: p for p in found}
+    return next((by_board[name] for name in _SHOWN if name in by_board), None)
+
+
+def _print(facts: dict[str, Any], shown: Prediction | None) -> None:
     data.print(f"[bold]{facts['name']}[/]  for target {facts['target']}", highlight=False)
     for kind in ("inputs", "outputs"):
         for t in facts[kind]:
-            shape = "x".join(map(str, t["shape"]))
-            text = f"  {kind[:-1]:6} {shape} {t['dtype']}  scale {t['scale']:.6g}  zero point {t['zero_point']}"
-            data.print(text, highlight=False)
-    data.print(_table(facts))
+            text = f"  {kind[:-1]:6} {shape_text(t['shape'])} {t['dtype']}"
+            data.print(f"{text}  scale {t['scale']:.6g}  zero point {t['zero_point']}", highlight=False)
+    data.print(_table(facts, shown))
     keys = ("macs", "arena_bytes", "liveness_bound_bytes", "scratch_bytes", "module_bytes")
     macs, arena, live, scratch, flash = (thousands(facts[key]) for key in keys)
     data.print(
@@ -53,14 +110,57 @@ def _print(facts: dict[str, Any]) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    _print_predictions(facts)
 
 
-def _table(facts: dict[str, Any]) -> Table:
+def _table(facts: dict[str, Any], shown: Prediction | None) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("#", "operator", "input", "output", "MACs", "constants B", "scratch B"):
-        table.add_column(name, justify="left" if name in ("operator", "input", "output") else "right")
+    names = ["#", "operator", "kernel", "input", "output", "MACs", "constants B", "scratch B"]
+    names += [f"{shown.unit} on {shown.board}"] if shown else []
+    names += ["ms"] if shown and shown.us_per_unit else []
+    for name in names:
+        table.add_column(name, justify="left" if name in ("operator", "kernel", "input", "output") else "right")
     for row in facts["layers"]:
-        shapes = ["x".join(map(str, row[key])) for key in ("in_shape", "out_shape")]
         numbers = [thousands(row[key]) for key in ("macs", "constant_bytes", "scratch_bytes")]
-        table.add_row(str(row["index"]), row["operator"], *shapes, *numbers)
+        shapes = [shape_text(row[key]) for key in ("in_shape", "out_shape")]
+        cost = shown.layers[row["index"]] if shown else 0.0
+        numbers += [thousands(round(cost))] if shown else []
+        numbers += [f"{cost * shown.us_per_unit / 1000:.2f}"] if shown and shown.us_per_unit else []
+        table.add_row(str(row["index"]), row["operator"], row["kernel"], *shapes, *numbers)
     return table
+
+
+def _print_predictions(facts: dict[str, Any]) -> None:
+    """One line per board; where there is no basis for a time, the count alone."""
+    table = Table(box=None, pad_edge=False)
+    for name, justify in (("predicted for", "left"), ("", "right"), ("", "left"), ("ms", "right"), ("", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for p in facts["predictions"]:
+        time = "" if p["time_us"] is None else f"{p['time_us'] / 1000:.2f}"
+        table.add_row(p["board"], thousands(p["total"]), p["unit"], time, p["basis"])
+    if facts["predictions"]:
+        data.print()
+        data.print(table)
+    left_out = _without(facts)
+    if left_out:
+        data.print(f"no prediction: {', '.join(left_out)}", highlight=False, soft_wrap=True)
+
+
+def _without(facts: dict[str, Any]) -> list[str]:
+    """Boards that run the module and have no cost model."""
+    known = {p["board"] for p in facts["predictions"]}
+    runs = [b for b in load_boards().values() if facts["target"] in ("any", b.kernel_target)]
+    return [] if len(known) == 1 else [b.id for b in runs if b.id not in known]
+
+
+def _print_selection(facts: dict[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("#", "operator", "kernel", "predicted", "scratch B", "refused"):
+        table.add_column(name, justify="right" if name in ("#", "predicted", "scratch B") else "left")
+    for row, considered in zip(facts["layers"], facts["selection"], strict=True):
+        for number, c in enumerate(considered):
+            head = [str(row["index"]), row["operator"]] if number == 0 else ["", ""]
+            figures = ["", ""] if c["refused"] else [thousands(c["cost"]), thousands(c["scratch_bytes"])]
+            table.add_row(*head, c["variant"], *figures, c["refused"])
+    data.print()
+    data.print(table)

@@ -13,7 +13,7 @@ from .hosted import run_host, run_unix
 from .result import Progress, Result, check_inputs
 from .serial import is_serial_port, run_serial, without_port
 
-__all__ = ["Progress", "Result", "run_module"]
+__all__ = ["Progress", "Result", "check_target", "run_module"]
 
 _Runner = Callable[[Board, Module, Array, bool, Progress], Result]
 
