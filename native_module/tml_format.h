@@ -76,8 +76,8 @@ typedef struct {
     uint32_t selftests_bytes; // 52: size of the self-test vectors
     uint32_t metadata_offset; // 56: JSON text, UTF-8: labels, tensor and layer names, provenance
     uint32_t metadata_bytes; // 60: size of the metadata
-    uint32_t signature_offset; // 64: Ed25519 signature of the header; 0 = none
-    uint32_t min_version; // 68: anti-rollback counter of this module; 0 = none
+    uint32_t signature_offset; // 64: the `signature` that ends a signed file, multiple of 4; 0 = unsigned
+    uint32_t min_version; // 68: release counter of a signed module, from 1, against going back; 0 = unsigned
     uint8_t payload_sha256[32]; // 72: SHA-256 of all bytes from the end of the header to the signature or the end
 } tml_header_t;
 
@@ -97,6 +97,14 @@ typedef struct {
     int32_t multiplier; // 4: Q31 mantissa of input scale * weight scale / output scale; 0 or 2^30 to 2^31-1
     int32_t shift; // 8: exponent of the same, -31 to 30; positive shifts left
 } tml_channel_t;
+
+typedef struct {
+    uint8_t signer[32]; // 0: Ed25519 public key that made `signature`
+    uint32_t epoch; // 32: of the certificate, from 1, so that signers can be revoked; 0 = the signer is a release key
+    uint32_t reserved; // 36: zero
+    uint8_t certificate[64]; // 40: by a release key, for `signer` and `epoch`; zeros where the signer is a release key
+    uint8_t signature[64]; // 104: by `signer`, of the header
+} tml_signature_t;
 
 // What every record starts with.
 typedef struct {
@@ -260,6 +268,7 @@ typedef union {
 
 _Static_assert(sizeof(tml_header_t) == 104, "header");
 _Static_assert(sizeof(tml_tensor_t) == 44, "tensor");
+_Static_assert(sizeof(tml_signature_t) == 168, "signature");
 _Static_assert(sizeof(tml_record_t) == TML_RECORD_BYTES, "record");
 
 #endif // TML_FORMAT_H

@@ -7,15 +7,28 @@ static tml_status_t fail(tml_fault_t *fault, tml_status_t status, uint32_t value
     return status;
 }
 
-// A section of `count` entries inside the file, behind the header, aligned. The sum cannot overflow: all three are bounded.
-static tml_status_t check_section(const tml_header_t *header, uint32_t offset, uint64_t bytes, uint32_t align, tml_fault_t *fault) {
+// A section behind the header and before `end`, aligned. The sum cannot overflow: all three are bounded.
+static tml_status_t check_section(uint32_t offset, uint64_t bytes, uint32_t align, uint32_t end, tml_fault_t *fault) {
     if (offset < sizeof(tml_header_t) || offset % align != 0) {
         return fail(fault, TML_SECTION, offset, sizeof(tml_header_t));
     }
-    if (offset > header->file_bytes || bytes > header->file_bytes - offset) {
-        return fail(fault, TML_SECTION, offset + (uint32_t)bytes, header->file_bytes);
+    if (offset > end || bytes > end - offset) {
+        return fail(fault, TML_SECTION, offset + (uint32_t)bytes, end);
     }
     return TML_OK;
+}
+
+// A signature ends the file: nothing that is used lies in it or behind it, where the payload's hash does not reach.
+static tml_status_t check_signature(const tml_header_t *header, uint32_t *end, tml_fault_t *fault) {
+    *end = header->file_bytes;
+    if (header->signature_offset == 0) {
+        return TML_OK;
+    }
+    *end -= header->file_bytes < sizeof(tml_signature_t) ? 0 : (uint32_t)sizeof(tml_signature_t);
+    if (header->signature_offset != *end) {
+        return fail(fault, TML_SECTION, header->signature_offset, *end);
+    }
+    return check_section(header->signature_offset, sizeof(tml_signature_t), 4, header->file_bytes, fault);
 }
 
 static tml_status_t check_identity(const uint8_t *module, size_t size, tml_fault_t *fault) {
@@ -74,16 +87,13 @@ static tml_status_t check_sections(const tml_header_t *header, tml_fault_t *faul
         {header->constants_offset, header->constants_bytes, TML_ALIGN},
         {header->selftests_offset, header->selftests_bytes, 4},
         {header->metadata_offset, header->metadata_bytes, 1},
-        {header->signature_offset, 64, 1},
     };
-    const unsigned n_sections = header->signature_offset != 0 ? 6 : 5;
-    for (unsigned i = 0; i < n_sections; i++) {
-        tml_status_t status = check_section(header, sections[i].offset, sections[i].bytes, sections[i].align, fault);
-        if (status != TML_OK) {
-            return status;
-        }
+    uint32_t end;
+    tml_status_t status = check_signature(header, &end, fault);
+    for (unsigned i = 0; status == TML_OK && i < sizeof(sections) / sizeof(sections[0]); i++) {
+        status = check_section(sections[i].offset, sections[i].bytes, sections[i].align, end, fault);
     }
-    return TML_OK;
+    return status;
 }
 
 // Size of a tensor from its shape; 0: inconsistent.

@@ -125,8 +125,8 @@ HEADER = Layout(
         Field("selftests_bytes", "u32", "size of the self-test vectors"),
         Field("metadata_offset", "u32", "JSON text, UTF-8: labels, tensor and layer names, provenance"),
         Field("metadata_bytes", "u32", "size of the metadata"),
-        Field("signature_offset", "u32", "Ed25519 signature of the header; 0 = none"),
-        Field("min_version", "u32", "anti-rollback counter of this module; 0 = none"),
+        Field("signature_offset", "u32", "the `signature` that ends a signed file, multiple of 4; 0 = unsigned"),
+        Field("min_version", "u32", "release counter of a signed module, from 1, against going back; 0 = unsigned"),
         Field(
             "payload_sha256", "u8", "SHA-256 of all bytes from the end of the header to the signature or the end", 32
         ),
@@ -157,6 +157,30 @@ CHANNEL = Layout(
         Field("shift", "i32", "exponent of the same, -31 to 30; positive shifts left"),
     ),
 )
+
+SIGNATURE = Layout(
+    "signature",
+    "Ends a signed file. `signature` covers SIGNED_MODULE and the header, `certificate` SIGNED_SIGNER, `signer` and `epoch`.",
+    (
+        Field("signer", "u8", "Ed25519 public key that made `signature`", 32),
+        Field(
+            "epoch",
+            "u32",
+            "of the certificate, from 1, so that signers can be revoked; 0 = the signer is a release key",
+        ),
+        Field("reserved", "u32", "zero"),
+        Field(
+            "certificate",
+            "u8",
+            "by a release key, for `signer` and `epoch`; zeros where the signer is a release key",
+            64,
+        ),
+        Field("signature", "u8", "by `signer`, of the header", 64),
+    ),
+)
+# What a key signs begins with one of these, so that no signature can stand for another kind.
+SIGNED_MODULE = b"TML module 1\0"
+SIGNED_SIGNER = b"TML signer 1\0"
 
 _HEAD = (
     Field("op", "u8", "operator code"),
@@ -332,11 +356,13 @@ def c_header() -> str:
         _c_struct(HEADER),
         _c_struct(TENSOR),
         _c_struct(CHANNEL),
+        _c_struct(SIGNATURE),
         "// What every record starts with.\n" + _c_struct(Layout("head", "", _HEAD)),
         *(_c_struct(r, RECORD_BYTES) for r in RECORDS.values()),
         f"typedef union {{\n    tml_head_t head;\n{members}\n}} tml_record_t;",
         f'_Static_assert(sizeof(tml_header_t) == {HEADER.nbytes}, "header");\n'
         f'_Static_assert(sizeof(tml_tensor_t) == {TENSOR.nbytes}, "tensor");\n'
+        f'_Static_assert(sizeof(tml_signature_t) == {SIGNATURE.nbytes}, "signature");\n'
         '_Static_assert(sizeof(tml_record_t) == TML_RECORD_BYTES, "record");',
         "#endif // TML_FORMAT_H",
     ]
@@ -345,7 +371,7 @@ def c_header() -> str:
 
 def docs_tables() -> str:
     """The tables of ``docs/MODULE_FORMAT.md`` as Markdown."""
-    parts = [_docs_table(x) for x in (HEADER, TENSOR, CHANNEL)]
+    parts = [_docs_table(x) for x in (HEADER, TENSOR, CHANNEL, SIGNATURE)]
     parts += [_docs_table(r, _users(r.name)) for r in RECORDS.values()]
     return "\n\n".join(parts) + "\n"
 

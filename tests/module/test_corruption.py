@@ -7,16 +7,24 @@ import pytest
 
 from tests.support.small_module import small_module
 from tinymlaas.planfmt import OPERATORS
+from tinymlaas.sign import new_key, sign
 from tinymlaas.toolchain.hostlib import build_program
 from tinymlaas.unpack import unpack
 
+MODULES = {"unsigned": small_module(), "signed": sign(small_module(), new_key(), 1)}
+
+
+@pytest.fixture(scope="module", params=MODULES)
+def module(request):
+    return MODULES[request.param]
+
 
 @pytest.fixture(scope="module")
-def corrupt(tmp_path_factory):
+def corrupt(tmp_path_factory, module):
     """Runs the driver in a mode; returns (refused, ran, skipped)."""
     program = build_program("corrupt", Path(__file__).with_name("corrupt.c"))
     path = tmp_path_factory.mktemp("module") / "small.tml"
-    path.write_bytes(small_module())
+    path.write_bytes(module)
 
     def run(*mode: str) -> tuple[int, ...]:
         done = subprocess.run([program, path, *mode], capture_output=True, text=True, timeout=600, check=False)
@@ -30,13 +38,13 @@ def test_every_operator_is_in_the_module():
     assert {name for name, _ in unpack(small_module()).records} == set(OPERATORS)
 
 
-def test_truncation_at_every_length(corrupt):
-    assert corrupt("truncate") == (len(small_module()), 0, 0)
+def test_truncation_at_every_length(corrupt, module):
+    assert corrupt("truncate") == (len(module), 0, 0)
 
 
-def test_every_byte_changed(corrupt):
+def test_every_byte_changed(corrupt, module):
     refused, ran, skipped = corrupt("flip")
-    assert refused + ran + skipped == 12 * len(small_module())
+    assert refused + ran + skipped == 12 * len(module)
     assert min(refused, ran) > 1000
 
 

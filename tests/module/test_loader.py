@@ -11,17 +11,18 @@ from tinymlaas.compile import compile_model
 from tinymlaas.ctypes_host import aligned_bytes
 from tinymlaas.errors import ModuleError
 from tinymlaas.evaluate import evaluate
-from tinymlaas.planfmt import HEADER, OPERATORS, RECORD_BYTES, TENSOR, record_layout
+from tinymlaas.planfmt import HEADER, OPERATORS, RECORD_BYTES, SIGNATURE, TENSOR, record_layout
+from tinymlaas.sign import new_key, sign
 from tinymlaas.tflite.importer import read
 from tinymlaas.unpack import unpack
 
 
-def patched(layout, name, value, at=0) -> bytes:
-    """The small module with one field changed; at: byte offset of the struct."""
+def patched(layout, name, value, at=0, module=None) -> bytes:
+    """The small module (or another) with one field changed; at: byte offset of the struct."""
     index = [f.name for f in layout.fields].index(name)
     offset = at + layout.offsets()[index]
     code = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i"}[layout.fields[index].type]
-    data = bytearray(small_module())
+    data = bytearray(module or small_module())
     struct.pack_into(f"<{code}", data, offset, value)
     return bytes(data)
 
@@ -140,3 +141,27 @@ def test_inputs_must_fit():
         model.run_bytes(bytes(49))
     with pytest.raises(ModuleError, match="input is float64"):
         model.run([np.zeros((1, 5, 5, 2))])
+
+
+# Signed modules: the loader checks where things lie, not who signed
+
+SIGNED = sign(small_module(), new_key(), 1)
+SIGNED_AT = len(SIGNED) - SIGNATURE.nbytes
+
+
+def test_a_signed_module_loads_like_an_unsigned_one():
+    assert library().load(SIGNED).selftest() == [0, 0]
+
+
+@pytest.mark.parametrize("offset", [4, 104, SIGNED_AT - 4, SIGNED_AT + 4, len(SIGNED), 0xFFFFFFFC])
+def test_a_signature_ends_the_file(offset):
+    with pytest.raises(ModuleError, match=f"section reaches outside the file: {offset} > {SIGNED_AT}"):
+        library().load(patched(HEADER, "signature_offset", offset, module=SIGNED))
+
+
+@pytest.mark.parametrize("section", ["constants", "metadata"])
+def test_no_section_reaches_into_the_signature(section):
+    size = SIGNED_AT - unpack(SIGNED).header[f"{section}_offset"]
+    library().load(patched(HEADER, f"{section}_bytes", size, module=SIGNED))
+    with pytest.raises(ModuleError, match=f"section reaches outside the file: {SIGNED_AT + 1} > {SIGNED_AT}"):
+        library().load(patched(HEADER, f"{section}_bytes", size + 1, module=SIGNED))
