@@ -1,5 +1,6 @@
 """The native module under tinyml. Apps use tinyml.Model; this is for those who build something else on the C core."""
 
+from collections.abc import Callable
 from typing import Final
 
 from typing_extensions import Buffer
@@ -31,8 +32,11 @@ class Model:
 
         address 0: executed instructions on RISC-V, cycles on Xtensa, always 0 elsewhere.
         """
-    def profile(self, address: int) -> tuple[int, ...]:
-        """One inference; the ticks of the same counter that each record of the module took, in order."""
+    def profile(self, clock: int | Callable[[], int]) -> tuple[int, ...]:
+        """One inference; the ticks that each record of the module took, in order.
+
+        clock: address of a counter as for run_counted, or a function such as time.ticks_us, whose ticks wrap at 2^30.
+        """
     def slices(self, record: int) -> int:
         """In how many slices a record can be run: at least 1. Raises IndexError."""
     def run_slice(self, record: int, slice: int) -> None:

@@ -80,16 +80,28 @@ static mp_obj_t model_run_counted(mp_obj_t self_in, mp_obj_t address_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(model_run_counted_obj, model_run_counted);
 
-// profile(address): the same for each record of one inference. The tuple is there before the inference begins.
-static mp_obj_t model_profile(mp_obj_t self_in, mp_obj_t address_in) {
+static bool is_callable(mp_obj_t object) {
+    return MP_OBJ_TYPE_HAS_SLOT(mp_obj_get_type(object), call);
+}
+
+// A counter as above, or a function without arguments such as time.ticks_us.
+static uint32_t read_clock(mp_obj_t clock) {
+    if (is_callable(clock)) {
+        return (uint32_t)mp_obj_get_int_truncated(mp_call_function_n_kw(clock, 0, 0, NULL));
+    }
+    return tml_counter((uintptr_t)mp_obj_get_int_truncated(clock));
+}
+
+// profile(clock): ticks of each record of one inference. The tuple is there before the inference begins.
+static mp_obj_t model_profile(mp_obj_t self_in, mp_obj_t clock) {
     model_t *self = get_model(self_in);
-    uintptr_t address = (uintptr_t)mp_obj_get_int_truncated(address_in);
     uint32_t n = self->plan.header->n_records;
+    uint32_t mask = is_callable(clock) ? 0x3fffffff : 0xffffffff; // MicroPython's ticks have 30 bits or more
     mp_obj_tuple_t *ticks = MP_OBJ_TO_PTR(mp_obj_new_tuple(n, NULL));
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t start = tml_counter(address);
+        uint32_t start = read_clock(clock);
         tml_run_record(&self->plan, self->arena, i);
-        ticks->items[i] = mp_obj_new_int_from_uint(tml_counter(address) - start);
+        ticks->items[i] = mp_obj_new_int_from_uint((read_clock(clock) - start) & mask);
     }
     return MP_OBJ_FROM_PTR(ticks);
 }

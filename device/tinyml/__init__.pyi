@@ -1,11 +1,21 @@
 """Runs int8 networks on MicroPython: what `import tinyml` offers on a device. Explained in docs/DEVICE_API.md."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from typing_extensions import Buffer
 
 __version__: Final[str]
+
+class Profile(list[tuple[str, float]]):
+    """(operator, time) of each layer, in order of execution; prints as a table."""
+
+    unit: str
+    runs: int
+    """Inferences that were averaged."""
+    @property
+    def total(self) -> float:
+        """Sum over the layers."""
 
 class Model:
     """An inference module, loaded and verified, with an arena of its own.
@@ -45,6 +55,25 @@ class Model:
         """
     def run(self) -> None:
         """Inputs to outputs. Allocates nothing."""
+    def step(self, budget_us: int) -> bool:
+        """Run part of an inference; True when it is done, False: call again. Allocates nothing.
+
+        budget_us: microseconds that this part may take. At least one slice is run, which may be longer; it ends early where the
+        next slice would not fit. While it returns False, inputs and outputs must not be touched: the inference uses their
+        bytes. run(), predict(), arun(), selftest(), profile() and reset() abandon an inference that was begun; the next step()
+        begins a new one, for which the inputs must be written again.
+        """
+    async def arun(self, budget_us: int = 2000) -> None:
+        """An inference in steps of budget_us microseconds; other asyncio tasks run between them. The result is that of run().
+
+        Raises RuntimeError when another inference of this model began meanwhile.
+        """
+    def profile(self, clock: int | Callable[[], int] | None = None, unit: str = "us") -> Profile:
+        """Time of each layer, averaged over as many runs as it takes to measure the shortest one well. Overwrites the inputs.
+
+        clock: address of a counter, or a function without arguments; unit: the name of its ticks. None: the best clock of the
+        board, in microseconds.
+        """
     def predict(self, inputs: Sequence[Iterable[Any]]) -> list[list[float]]:
         """Real numbers in, real numbers out.
 
@@ -59,7 +88,10 @@ class Model:
         Raises ValueError when the module has no vectors.
         """
     def reset(self) -> None:
-        """Forget what a stateful model remembers between runs. No operator of this version keeps state."""
+        """Forget what a stateful model remembers between runs, and an inference that step() began.
+
+        No operator of this version keeps state.
+        """
     @property
     def ram(self) -> int:
         """Bytes of heap: the arena, and the module where it is not used in place."""
