@@ -47,8 +47,12 @@ def predict(module: Module, board: Board) -> Prediction | None:
     target = board.kernel_target
     if target not in UNITS or not accepts(target, module.target):
         return None
-    found = tuple(cost(step, target) for step in steps(module))
-    return Prediction(board.id, UNITS[target], found, *_time(board))
+    return Prediction(board.id, UNITS[target], layer_costs(module, target), *_time(board))
+
+
+def layer_costs(module: Module, target: str) -> tuple[float, ...]:
+    """Of every layer on a core of a kernel target, in ``UNITS[target]``."""
+    return tuple(cost(step, target) for step in steps(module))
 
 
 def predictions(module: Module, boards: Iterable[Board] | None = None) -> list[Prediction]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import boards, convert, deploy, inspect, run
+from . import boards, convert, deploy, inspect, profile, run
 
 app = typer.Typer(
     help="From a trained int8 network to inference on a MicroPython board.",
@@ -21,6 +21,7 @@ app.command("inspect")(inspect.inspect)
 app.command("boards")(boards.boards)
 app.command("deploy")(deploy.deploy)
 app.command("run")(run.run)
+app.command("profile")(profile.profile)
 
 
 def _version(wanted: bool) -> None:

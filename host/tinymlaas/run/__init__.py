@@ -10,10 +10,12 @@ from ..target import Board, accepts, board_by_name
 from ..unpack import Module, unpack
 from .emulated import run_pico, run_qemu
 from .hosted import run_host, run_unix
+from .profile import Profile, profile_pico, profile_qemu
 from .result import Progress, Result, check_inputs
 from .serial import is_serial_port, run_serial, without_port
+from .timed import profile_host, profile_serial, profile_unix, profile_without_port
 
-__all__ = ["Progress", "Result", "check_target", "run_module"]
+__all__ = ["Profile", "Progress", "Result", "check_target", "profile_module", "run_module"]
 
 _Runner = Callable[[Board, Module, Array, bool, Progress], Result]
 
@@ -23,6 +25,14 @@ _RUNNERS: dict[str, _Runner] = {
     "qemu": run_qemu,
     "emulator": run_pico,
     "serial": without_port,
+}
+
+_PROFILERS: dict[str, Callable[[Board, Module], Profile]] = {
+    "host": profile_host,
+    "unix": profile_unix,
+    "qemu": profile_qemu,
+    "emulator": profile_pico,
+    "serial": profile_without_port,
 }
 
 
@@ -47,6 +57,16 @@ def run_module(
     board = board_by_name(on)
     check_target(module, board, name)
     return _RUNNERS[board.transport](board, module, rows, reset_each, progress)
+
+
+def profile_module(content: bytes, name: str, on: str) -> Profile:
+    """What each layer takes in one inference; ``on`` is a board's id or a serial port. Raises as ``run_module``."""
+    module = unpack(content, name)
+    if is_serial_port(on):
+        return profile_serial(on, module, name)
+    board = board_by_name(on)
+    check_target(module, board, name)
+    return _PROFILERS[board.transport](board, module)
 
 
 def check_target(module: Module, board: Board, name: str) -> None:
