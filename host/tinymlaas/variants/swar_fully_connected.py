@@ -23,13 +23,12 @@ _MAX_STEPS = 16  # of a window
 _CHUNK_STEPS = 160  # inputs that lie in scratch at a time
 _CHUNK_ENDS = 0x80
 _ENTRY_WEIGHT = 127  # what an entry of the rest can take off a weight
-_ENTRY_ROWS = 255  # and how far from the entry before
 _MAX_INPUTS = 1 << 16
 _START = 0x8000  # of each window's sums
 
 # Cycles, fitted to the emulated Pico.
-_PER_STEP, _PER_WINDOW, _PER_REST, _PER_GROUP = 16.0, 15.0, 14.0, 60.0
-_PER_OUTPUT, _PER_INPUT, _PER_CALL = 30.0, 13.0, 400.0
+_PER_STEP, _PER_WINDOW, _PER_REST, _PER_GROUP = 16.0, 13.0, 20.0, 45.0
+_PER_OUTPUT, _PER_INPUT, _PER_EXPANDED, _PER_BLOCK, _PER_CALL = 24.0, 10.0, 35.0, 200.0, 400.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +36,7 @@ class Layer:
     """What the stream is made of. weights: clipped, [rows rounded up to 4, inputs rounded up to 2]; windows: steps of each, by chunk."""
 
     weights: Array
-    rest: list[tuple[int, int, int]]  # row, input, weight
+    rest: list[tuple[int, int, int]]  # row, input, weight; in the order of rows
     chunks: list[list[int]]
 
 
@@ -77,7 +76,8 @@ def split(weights: Array) -> Layer:
 
 def windows(weights: Array) -> list[int]:
     """Steps of each window, for weights [rows, inputs]: the cheapest partition, by dynamic programming over where windows end."""
-    groups, total = len(weights) // _ROWS, weights.shape[1] // _STEP
+    total = weights.shape[1] // _STEP
+    per_window = len(weights) // _ROWS * _PER_WINDOW + _PER_EXPANDED
     sums = np.abs(weights).reshape(len(weights), -1, _STEP).sum(axis=2).cumsum(axis=1)
     sums = np.pad(sums, ((0, 0), (1, 0)))
     best, length = [0.0], [0]
@@ -85,7 +85,7 @@ def windows(weights: Array) -> list[int]:
         lengths = np.arange(1, min(_MAX_STEPS, end) + 1)
         excess = np.maximum(sums[:, end, None] - sums[:, end - lengths] - MAX_WINDOW, 0)
         entries = -(-excess // _ENTRY_WEIGHT).sum(axis=0)
-        costs = np.array(best)[end - lengths] + groups * _PER_WINDOW + entries * _PER_REST
+        costs = np.array(best)[end - lengths] + per_window + entries * _PER_REST
         best.append(float(costs.min()))
         length.append(int(lengths[costs.argmin()]))
     chosen: list[int] = []
@@ -118,26 +118,23 @@ def starts(layer: Layer, channels: bytes, scales: list[Requant]) -> bytes:
 def stream(layer: Layer, scales: list[Requant]) -> bytes:
     """``aux``: sizes, scales, rest, windows."""
     words = [scale.words() for scale in (scales[:1] if len(set(scales)) == 1 else scales)]
-    rest = rest_entries(layer.rest)
-    flags = [steps | (_CHUNK_ENDS if last else 0) for chunk in layer.chunks for steps, last in _marked(chunk)]
-    sizes = [len(words), len(rest), len(flags)]
+    rest = rest_words(layer.rest, len(layer.weights))
+    lengths = [steps | (_CHUNK_ENDS if last else 0) for chunk in layer.chunks for steps, last in _marked(chunk)]
+    sizes = [len(words), len(rest), len(layer.chunks), len(lengths)]
     head = np.array([*sizes, *(word for row in words for word in row), *rest], np.uint32).tobytes()
-    return head + bytes(flags)
+    return head + bytes(lengths)
 
 
 def _marked(chunk: list[int]) -> list[tuple[int, bool]]:
     return [(steps, number == len(chunk) - 1) for number, steps in enumerate(chunk)]
 
 
-def rest_entries(rest: list[tuple[int, int, int]]) -> list[int]:
-    """Words for (row, input, weight) in the order of rows: input, weight, rows since the entry before in bits 0, 16, 24."""
-    out, at = [], 0
-    for row, source, weight in rest:
-        while row - at > _ENTRY_ROWS:
-            out.append(_ENTRY_ROWS << 24)
-            at += _ENTRY_ROWS
-        out.append(source | (weight & 0xFF) << 16 | (row - at) << 24)
-        at = row
+def rest_words(rest: list[tuple[int, int, int]], rows: int) -> list[int]:
+    """Per block of rows: how many entries, then these with input, weight and row of the block in bits 0, 16, 24."""
+    out = []
+    for first in range(0, rows, _BLOCK_ROWS):
+        block = [(row - first, source, weight) for row, source, weight in rest if first <= row < first + _BLOCK_ROWS]
+        out += [len(block), *(source | (weight & 0xFF) << 16 | row << 24 for row, source, weight in block)]
     return out
 
 
@@ -148,10 +145,14 @@ def _scratch_bytes(layer: Layer, rows: int) -> int:
 
 def _cost(step: Step, target: str) -> float:
     f = step.fields
-    groups, steps = -(-f["out_features"] // _ROWS), -(-f["in_features"] // _STEP)
-    rest, count = np.frombuffer(step.constants["aux"], np.uint32, 3)[1:]
-    products = groups * (_PER_GROUP + steps * _PER_STEP + int(count) * _PER_WINDOW) + int(rest) * _PER_REST
-    return float(f["rows"] * (_PER_CALL + products + f["out_features"] * _PER_OUTPUT + f["in_features"] * _PER_INPUT))
+    groups, steps, blocks = (
+        -(-f[k] // n) for k, n in (("out_features", _ROWS), ("in_features", _STEP), ("out_features", _BLOCK_ROWS))
+    )
+    _, rest, chunks, count = (int(n) for n in np.frombuffer(step.constants["aux"], np.uint32, 4))
+    expanded = (blocks if chunks > 1 else 1) * (f["in_features"] * _PER_INPUT + count * _PER_EXPANDED)
+    products = groups * (chunks * _PER_GROUP + steps * _PER_STEP + count * _PER_WINDOW) + rest * _PER_REST
+    outputs = f["out_features"] * _PER_OUTPUT + blocks * _PER_BLOCK
+    return float(f["rows"] * (_PER_CALL + expanded + products + outputs))
 
 
 VARIANTS = (Variant("swar", "FULLY_CONNECTED", frozenset({"m0plus"}), _lower, _cost),)

@@ -13,12 +13,11 @@
 #include "kernels/mk/swar_rows.h"
 
 #define BLOCK_ROWS (128)
-#define CHUNK_ENDS (0x80) // flag of a window
-#define WINDOW_STEPS(window) ((window) & 0x7fu)
 
 typedef struct {
     uint32_t scales;
-    uint32_t rest; // entries: bits 0-15 input, 16-23 weight, 24-31 rows since the entry before
+    uint32_t rest; // words: per block the number of entries, entries of bits 0-15 input, 16-23 weight, 24-31 row of the block
+    uint32_t chunks;
     uint32_t windows;
 } layer_t;
 
@@ -27,13 +26,12 @@ typedef struct {
     const tml_fully_connected_t *fc;
     const int8_t *input;
     const uint32_t *weights;
-    const uint32_t *rest, *rest_end;
-    uint32_t rest_row; // of the entry before
-    const uint8_t *windows, *windows_end;
+    const uint32_t *rest;
+    const uint8_t *windows;
+    uint32_t chunks;
     const tml_swar_scale_t *scales;
     bool one_scale; // for all rows
     uint32_t *x; // lanes of a chunk of the input
-    bool expanded; // x holds the whole input
 } row_t;
 
 static uint32_t block_rows(const tml_fully_connected_t *fc, uint32_t first) {
@@ -48,16 +46,14 @@ static uint32_t round_up_4(uint32_t n) {
 static row_t row_of(const tml_context_t *context, const tml_fully_connected_t *fc, const int8_t *input) {
     const layer_t *layer = (const layer_t *)(const void *)(context->module + fc->aux);
     const tml_swar_scale_t *scales = (const tml_swar_scale_t *)(const void *)(layer + 1);
-    const uint32_t *rest = (const uint32_t *)(const void *)(scales + layer->scales), *rest_end = rest + layer->rest;
-    const uint8_t *windows = (const uint8_t *)rest_end;
+    const uint32_t *rest = (const uint32_t *)(const void *)(scales + layer->scales);
     row_t row = {
         .fc = fc,
         .input = input,
         .weights = (const uint32_t *)(const void *)(context->module + fc->weights),
         .rest = rest,
-        .rest_end = rest_end,
-        .windows = windows,
-        .windows_end = windows + layer->windows,
+        .windows = (const uint8_t *)(rest + layer->rest),
+        .chunks = layer->chunks,
         .scales = scales,
         .one_scale = layer->scales == 1,
         .x = (uint32_t *)(void *)(context->arena + fc->scratch) + round_up_4(block_rows(fc, 0)),
@@ -65,60 +61,26 @@ static row_t row_of(const tml_context_t *context, const tml_fully_connected_t *f
     return row;
 }
 
-// A window: control word, correction, p and q of each two inputs. The last input may have no other.
-static uint32_t *expand_window(uint32_t *x, const int8_t *from, uint32_t steps, bool odd) {
-    uint32_t sum = 0;
-    x[0] = TML_SWAR_WINDOW(steps);
-    if (odd) {
-        const int8_t last[2] = {from[2 * --steps], 0};
-        sum = tml_swar_expand(x + 2 + 2 * steps, last, 1);
-    }
-    if (steps > 0) {
-        sum += tml_swar_expand(x + 2, from, steps);
-    }
-    x[1] = 0x8000 - (sum << 7);
-    return x + 2 + 2 * (steps + odd);
-}
-
-// The next chunk of the input. Moves `input`; returns the window behind the chunk.
-static const uint8_t *expand_chunk(const row_t *row, const uint8_t *window, const int8_t **input) {
-    const int8_t *end = row->input + row->fc->in_features;
-    uint32_t *x = row->x;
-    uint8_t flags;
-    do {
-        flags = *window++;
-        const uint32_t steps = WINDOW_STEPS(flags);
-        x = expand_window(x, *input, steps, *input + 2 * steps > end);
-        *input += 2 * steps;
-    } while ((flags & CHUNK_ENDS) == 0);
-    x[0] = TML_SWAR_NO_WINDOW;
-    x[1] = 0;
-    return window;
-}
-
-static void add_products(row_t *row, uint32_t *sums, uint32_t n) {
-    const int8_t *input = row->input;
-    const uint8_t *window = row->windows;
-    while (window != row->windows_end) {
-        const uint8_t *begin = window;
-        window = row->expanded ? row->windows_end : expand_chunk(row, window, &input);
-        row->expanded = begin == row->windows && window == row->windows_end;
+// A chunk that is the whole input serves all blocks.
+static void add_products(row_t *row, uint32_t *sums, uint32_t n, bool first_block) {
+    tml_swar_expand_t next = {row->x, row->input, row->windows};
+    for (uint32_t i = 0; i < row->chunks; i++) {
+        if (first_block || row->chunks > 1) {
+            tml_swar_expand(&next);
+        }
         const tml_swar_rows_t job = {row->x, row->weights, sums, sums + n};
         row->weights = tml_swar_rows(&job);
     }
 }
 
-// What a row lost so that its windows hold.
-static void add_rest(row_t *row, uint32_t *sums, uint32_t first, uint32_t end) {
-    while (row->rest < row->rest_end) {
-        const uint32_t entry = *row->rest, at = row->rest_row + (entry >> 24);
-        if (at >= end) {
-            return;
-        }
-        sums[at - first] += (uint32_t)((int8_t)(entry >> 16) * row->input[entry & 0xffff]);
-        row->rest_row = at;
-        row->rest++;
+// What the rows of a block lost so that their windows hold.
+static void add_rest(row_t *row, uint32_t *sums) {
+    const int8_t *input = row->input;
+    const uint32_t *entry = row->rest + 1, *end = entry + *row->rest;
+    for (; entry != end; entry++) {
+        sums[*entry >> 24] += (uint32_t)((int8_t)(*entry >> 16) * input[*entry & 0xffff]);
     }
+    row->rest = end;
 }
 
 static void scale(const row_t *row, const uint32_t *sums, uint32_t first, uint32_t n, int8_t *output) {
@@ -136,8 +98,8 @@ static void multiply_row(row_t *row, const uint32_t *starts, uint32_t *sums, int
     for (uint32_t first = 0; first < rows; first += BLOCK_ROWS) {
         const uint32_t n = block_rows(row->fc, first);
         memcpy(sums, starts + first, 4 * n);
-        add_products(row, sums, round_up_4(n));
-        add_rest(row, sums, first, first + n);
+        add_products(row, sums, round_up_4(n), first == 0);
+        add_rest(row, sums);
         scale(row, sums, first, n, output + first);
     }
 }
@@ -153,34 +115,40 @@ void tml_swar_fully_connected(const tml_context_t *context, const tml_record_t *
     }
 }
 
-// Windows cover the input once and end in the end of a chunk; `most` becomes the bytes of the largest chunk in scratch.
-static tml_status_t check_windows(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, const uint8_t *window, uint32_t n, uint32_t *most) {
+// Windows cover the input once, in as many chunks as there should be. `most`: bytes of the largest chunk in scratch.
+static tml_status_t check_windows(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, const layer_t *layer, const uint8_t *window, uint32_t *most) {
     const uint32_t all = (fc->in_features + 1) / 2;
-    uint32_t steps = 0, bytes = 8;
-    bool ends = false;
-    for (const uint8_t *end = window + n; window < end; window++) {
-        const uint32_t length = WINDOW_STEPS(*window);
-        ends = (*window & CHUNK_ENDS) != 0;
-        if (length == 0 || length > TML_SWAR_STEPS || length > all - steps) {
-            return tml_fail(bounds, TML_CONSTANTS, length, all - steps);
+    uint32_t done = 0, chunks = 0, bytes = 8;
+    for (const uint8_t *end = window + layer->windows; window < end; window++) {
+        const uint32_t steps = *window & (TML_SWAR_CHUNK_ENDS - 1);
+        if (steps == 0 || steps > TML_SWAR_STEPS || steps > all - done) {
+            return tml_fail(bounds, TML_CONSTANTS, steps, all - done);
         }
-        steps += length;
-        bytes += 8 + 8 * length;
+        done += steps;
+        bytes += 8 + 8 * steps;
         *most = bytes > *most ? bytes : *most;
-        bytes = ends ? 8 : bytes;
+        if ((*window & TML_SWAR_CHUNK_ENDS) != 0) {
+            chunks++;
+            bytes = 8;
+        }
     }
-    return steps != all || !ends ? tml_fail(bounds, TML_CONSTANTS, steps, all) : TML_OK;
+    return done != all || bytes != 8 || chunks != layer->chunks ? tml_fail(bounds, TML_CONSTANTS, done, all) : TML_OK;
 }
 
-static tml_status_t check_rest(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, const uint32_t *entry, uint32_t n) {
-    uint32_t row = 0;
-    for (const uint32_t *end = entry + n; entry < end; entry++) {
-        row += *entry >> 24;
-        if (row >= fc->out_features || (*entry & 0xffff) >= fc->in_features) {
-            return tml_fail(bounds, TML_CONSTANTS, row, fc->out_features);
+// Words of the rest: of all blocks, each of which has at least a number.
+static tml_status_t check_rest(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, const uint32_t *word, uint32_t n) {
+    const uint32_t *end = word + n;
+    for (uint32_t first = 0; first < fc->out_features; first += BLOCK_ROWS) {
+        if (word == end || *word >= (uint32_t)(end - word)) {
+            return tml_fail(bounds, TML_CONSTANTS, word == end ? 0 : *word, (uint32_t)(end - word));
+        }
+        for (const uint32_t *last = word + *word; word++ < last;) {
+            if (*word >> 24 >= block_rows(fc, first) || (*word & 0xffff) >= fc->in_features) {
+                return tml_fail(bounds, TML_CONSTANTS, *word, fc->in_features);
+            }
         }
     }
-    return TML_OK;
+    return word != end ? tml_fail(bounds, TML_CONSTANTS, n, n - (uint32_t)(end - word)) : TML_OK;
 }
 
 static tml_status_t check_scales(const tml_bounds_t *bounds, const tml_swar_scale_t *scales, uint32_t n) {
@@ -207,7 +175,7 @@ static tml_status_t check_layer(const tml_bounds_t *bounds, const tml_fully_conn
     const uint32_t *rest = (const uint32_t *)(const void *)(scales + layer->scales);
     TML_TRY(check_scales(bounds, scales, layer->scales));
     TML_TRY(check_rest(bounds, fc, rest, layer->rest));
-    return check_windows(bounds, fc, (const uint8_t *)(rest + layer->rest), layer->windows, most);
+    return check_windows(bounds, fc, layer, (const uint8_t *)(rest + layer->rest), most);
 }
 
 tml_status_t tml_check_swar_fully_connected(tml_bounds_t *bounds, const tml_record_t *record) {
@@ -217,7 +185,9 @@ tml_status_t tml_check_swar_fully_connected(tml_bounds_t *bounds, const tml_reco
     TML_TRY(tml_check_count(bounds, fc->rows, TML_MAX_ELEMENTS));
     TML_TRY(tml_check_count(bounds, fc->in_features, 0x10000));
     TML_TRY(tml_check_count(bounds, fc->out_features, TML_MAX_ELEMENTS / 16));
-    TML_TRY(tml_check_arena(bounds, fc->input, (uint64_t)fc->rows * fc->in_features, &input));
+    // Inputs are read two at a time.
+    TML_TRY(tml_check_arena(bounds, fc->input, (uint64_t)fc->rows * fc->in_features + fc->in_features % 2, &input));
+    input.bytes -= fc->in_features % 2;
     TML_TRY(tml_check_arena(bounds, fc->output, (uint64_t)fc->rows * fc->out_features, &output));
     TML_TRY(tml_check_disjoint(bounds, &input, &output));
     uint32_t chunk_bytes = 0;
