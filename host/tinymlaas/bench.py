@@ -87,7 +87,7 @@ def main() -> None:
 def measure(models: Sequence[str], boards: Sequence[str]) -> list[Row]:
     """One row per model that is there; TinymlError when an output differs from its golden bytes."""
     rows = []
-    for name, (data, inputs, expected) in _sources().items():
+    for name, (data, inputs, expected) in sources().items():
         if models and name not in models:
             continue
         rows.append(_measure(name, data, inputs, expected, boards))
@@ -112,7 +112,7 @@ def _check(name: str, board: str, result: Result, expected: Array) -> None:
         raise TinymlError(f"{name} on {board}: the output differs from TensorFlow Lite Micro's; no figure is given")
 
 
-def _sources() -> dict[str, tuple[bytes, Array, Array]]:
+def sources() -> dict[str, tuple[bytes, Array, Array]]:
     """Model bytes, two inputs, two expected outputs: the repository's own model, and the real models where they are."""
     digits = REPO / "device" / "examples" / "digits"
     with np.load(digits / "test_digits.npz") as stored:
@@ -133,7 +133,7 @@ def tables(rows: Sequence[Row], boards: Sequence[str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+def markdown_table(title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     lines = [" | ".join(head), " | ".join(["---"] + ["---:"] * (len(head) - 1)), *(" | ".join(r) for r in body)]
     return (f"#### {title}\n\n" if title else "") + "\n".join(f"| {line} |" for line in lines)
 
@@ -150,19 +150,19 @@ def _memory(rows: Sequence[Row]) -> str:
         )
         for r in rows
     ]
-    return _table("Memory (target `any`)", head, body)
+    return markdown_table("Memory (target `any`)", head, body)
 
 
 def _speed(rows: Sequence[Row], board: str) -> str:
     unit = "cycles" if board == "pico" else "instructions"
     body = [(r.model, thousands(r.counts[board]), f"{r.counts[board] / r.macs:.2f}") for r in rows]
-    return _table(f"Speed on `{board}`", ("model", f"{unit} per inference", f"{unit} per MAC"), body)
+    return markdown_table(f"Speed on `{board}`", ("model", f"{unit} per inference", f"{unit} per MAC"), body)
 
 
 def _goals(rows: Sequence[Row], boards: Sequence[str]) -> str:
     models = [r for r in rows if r.model in _WITH_GOALS]
     body = [line for board in boards if board in GOALS for line in _against(board, models)]
-    return _table("Goals, per MAC of the whole model", ("board, unit", "", *(r.model for r in models)), body)
+    return markdown_table("Goals, per MAC of the whole model", ("board, unit", "", *(r.model for r in models)), body)
 
 
 def _against(board: str, rows: Sequence[Row]) -> list[list[str]]:
@@ -185,7 +185,7 @@ def overview(rows: Sequence[Row]) -> str:
         speed = (f"{cycles / 125e3:.1f}", f"{cycles / r.macs:.2f}") if cycles else ("", "")
         per_mac = f"{instructions / r.macs:.2f}" if instructions else ""
         body.append((r.model, thousands(r.macs), thousands(r.module_bytes), thousands(r.arena_bytes), *speed, per_mac))
-    return _table("", head, body) + "\n"
+    return markdown_table("", head, body) + "\n"
 
 
 def _runtime(boards: Sequence[str]) -> str:
@@ -193,7 +193,7 @@ def _runtime(boards: Sequence[str]) -> str:
     for name in boards:
         firmware = find_firmware(board_by_name(name))
         body.append((name, firmware.board.kernel_target, thousands(firmware.runtime_flash_bytes)))
-    return _table("Runtime in flash (code and constants of `_tinyml`)", ("board", "kernel target", "B"), body)
+    return markdown_table("Runtime in flash (code and constants of `_tinyml`)", ("board", "kernel target", "B"), body)
 
 
 def _memory_of_last_run() -> Path:

@@ -108,6 +108,11 @@ _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] 
 }
 
 
+def shapes_of(operator: str, fields: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of a record's input and output."""
+    return _SHAPES[operator](fields)
+
+
 def _weights(operator: str, f: Fields) -> tuple[int, int, int]:
     """(MACs, bytes of weights, output channels)."""
     if operator == "FULLY_CONNECTED":
@@ -120,7 +125,7 @@ def _weights(operator: str, f: Fields) -> tuple[int, int, int]:
 
 
 def _layer(index: int, operator: str, f: Fields) -> Layer:
-    in_shape, out_shape = _SHAPES[operator](f)
+    in_shape, out_shape = shapes_of(operator, f)
     macs, weights, channels = _weights(operator, f)
     reads = tuple((f[name], math.prod(in_shape)) for name in ("input", "input2") if name in f)
     stored = ("weights", weights), ("channels", channels * CHANNEL.nbytes), ("aux", f.get("aux_bytes", 0))

@@ -19,7 +19,12 @@ from ..target import Board, board_by_name, kernel_target, load_boards
 from ..unpack import Module, is_module, unpack
 from .console import data, print_json, read_file, talk
 
-_SHOWN = ("pico", "qemu-m3", "qemu-m4", "qemu-rv32")  # whose costs stand beside the layers: the first that runs the module
+_SHOWN = (
+    "pico",
+    "qemu-m3",
+    "qemu-m4",
+    "qemu-rv32",
+)  # whose costs stand beside the layers: the first that runs the module
 
 
 def inspect(
@@ -28,7 +33,8 @@ def inspect(
     ],
     plot: Annotated[Path | None, typer.Option(help="Draw the memory map into this file (.png, .svg, .pdf).")] = None,
     target: Annotated[
-        str | None, typer.Option(help="Board or kernel target a .tflite is compiled for; default: that of --on, or any.")
+        str | None,
+        typer.Option(help="Board or kernel target a .tflite is compiled for; default: that of --on, or any."),
     ] = None,
     on: Annotated[
         str | None, typer.Option(metavar="BOARD", help="Predict for this board only; default: all that run the module.")
