@@ -180,6 +180,7 @@ class Rollout(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     version_id: Mapped[int] = mapped_column(ForeignKey("version.id"))
     group: Mapped[str] = mapped_column(String(64))  # "" for a single device's assignment
+    device: Mapped[str | None] = mapped_column(String(64))  # which one then
     state: Mapped[str] = mapped_column(
         String(16)
     )  # waiting (for approval), running, paused, stopped, finished, rolled-back

@@ -180,6 +180,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("version_id", sa.Integer(), nullable=False),
         sa.Column("group", sa.String(length=64), nullable=False),
+        sa.Column("device", sa.String(length=64), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("stages", sa.JSON(), nullable=False),
         sa.Column("stage", sa.Integer(), nullable=False),
