@@ -84,24 +84,26 @@ static bool is_callable(mp_obj_t object) {
     return MP_OBJ_TYPE_HAS_SLOT(mp_obj_get_type(object), call);
 }
 
-// A counter as above, or a function without arguments such as time.ticks_us.
-static uint32_t read_clock(mp_obj_t clock) {
-    if (is_callable(clock)) {
-        return (uint32_t)mp_obj_get_int_truncated(mp_call_function_n_kw(clock, 0, 0, NULL));
+// A function without arguments such as time.ticks_us where one is given, else a counter as above.
+static inline uint32_t read_clock(mp_obj_t function, uintptr_t address) {
+    if (function == MP_OBJ_NULL) {
+        return tml_counter(address);
     }
-    return tml_counter((uintptr_t)mp_obj_get_int_truncated(clock));
+    return (uint32_t)mp_obj_get_int_truncated(mp_call_function_n_kw(function, 0, 0, NULL));
 }
 
 // profile(clock): ticks of each record of one inference. The tuple is there before the inference begins.
 static mp_obj_t model_profile(mp_obj_t self_in, mp_obj_t clock) {
     model_t *self = get_model(self_in);
     uint32_t n = self->plan.header->n_records;
-    uint32_t mask = is_callable(clock) ? 0x3fffffff : 0xffffffff; // MicroPython's ticks have 30 bits or more
+    mp_obj_t function = is_callable(clock) ? clock : MP_OBJ_NULL;
+    uintptr_t address = function == MP_OBJ_NULL ? (uintptr_t)mp_obj_get_int_truncated(clock) : 0;
+    uint32_t mask = function == MP_OBJ_NULL ? 0xffffffff : 0x3fffffff; // MicroPython's ticks have 30 bits or more
     mp_obj_tuple_t *ticks = MP_OBJ_TO_PTR(mp_obj_new_tuple(n, NULL));
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t start = read_clock(clock);
+        uint32_t start = read_clock(function, address);
         tml_run_record(&self->plan, self->arena, i);
-        ticks->items[i] = mp_obj_new_int_from_uint((read_clock(clock) - start) & mask);
+        ticks->items[i] = mp_obj_new_int_from_uint((read_clock(function, address) - start) & mask);
     }
     return MP_OBJ_FROM_PTR(ticks);
 }
