@@ -1,0 +1,1 @@
+"""The operator's API, /api/v1: one router per noun."""

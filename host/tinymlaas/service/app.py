@@ -1,0 +1,144 @@
+"""The ASGI application: everything mounted, errors turned into answers in one place, background work started and ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from .. import __version__
+from ..errors import ServiceError, TinymlError
+from . import builder, metrics
+from .api import audit, builds, devices, groups, models, shapes, signing, tokens
+from .api.deps import Here, Viewer, refusals
+from .database import reading
+from .instance import Instance, open_instance
+from .limits import LimitBody, TooMany
+from .settings import Settings
+
+API = "/api/v1"
+BULK_BYTES = 1 << 20
+_FORM_BYTES = 256 << 10  # labels, note and multipart's own words around a model
+NOUNS = (models, devices, groups, builds, signing, tokens, audit)
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service; database and store are opened (and brought up to date) at once, TinymlError when they cannot be."""
+    instance = open_instance(settings)
+    app = FastAPI(
+        title="TinyML as a Service",
+        version=__version__,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.instance = instance
+    app.add_middleware(LimitBody, limit=_body_limit(settings))
+    _answer_errors(app)
+    app.include_router(_general())
+    for noun in NOUNS:
+        app.include_router(noun.router, prefix=API)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    instance: Instance = app.state.instance
+    workers = builder.start(instance)
+    try:
+        yield
+    finally:
+        instance.close()
+        for worker in workers:
+            worker.join(5.0)
+
+
+def _general() -> APIRouter:
+    router = APIRouter(tags=["service"])
+
+    @router.get("/healthz", responses=refusals())
+    def healthz(here: Here) -> shapes.Health:
+        """200 when the service and its database answer."""
+        with reading(here.engine) as session:
+            session.execute(text("SELECT 1"))
+        return shapes.Health(status="ok", version=__version__)
+
+    @router.get("/metrics", response_class=PlainTextResponse, responses=refusals())
+    def prometheus(here: Here, caller: Viewer) -> str:
+        """Counts for Prometheus."""
+        with reading(here.engine) as session:
+            return metrics.text(session)
+
+    return router
+
+
+def _body_limit(settings: Settings) -> Callable[[Scope], int]:
+    def limit(scope: Scope) -> int:
+        path = scope["path"]
+        if path == f"{API}/models":
+            return settings.max_model_bytes + _FORM_BYTES
+        return BULK_BYTES if path == f"{API}/devices/bulk" else settings.max_request_bytes
+
+    return limit
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Every error becomes {"error", "remedy"} here and nowhere else."""
+
+    @app.exception_handler(ServiceError)
+    async def refused(request: Request, error: ServiceError) -> Response:
+        return answer(error)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        remedy = _REMEDIES.get(error.status_code, "")
+        return JSONResponse({"error": str(error.detail), "remedy": remedy}, error.status_code, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part)[:40] for part in first["loc"])
+        return answer(ServiceError(422, f"{where}: {first['msg']}", f"see {API}/openapi.json"))
+
+    @app.exception_handler(IntegrityError)
+    async def raced(request: Request, error: IntegrityError) -> Response:
+        return answer(
+            ServiceError(409, "somebody changed the same thing at the same time", "look again, then try again")
+        )
+
+    @app.exception_handler(SQLAlchemyError)
+    @app.exception_handler(TinymlError)
+    async def down(request: Request, error: Exception) -> Response:
+        log.error("%s %s: %s", request.method, request.url.path, str(error).splitlines()[0])
+        return answer(ServiceError(503, "database or store do not answer", "try again; the service's log says more"))
+
+    @app.exception_handler(Exception)
+    async def defect(request: Request, error: Exception) -> Response:
+        return answer(ServiceError(500, "a defect of the service", "please report it with the service's log"))
+
+
+_REMEDIES = {
+    400: "send well-formed JSON or multipart",
+    404: f"see {API}/openapi.json for what there is",
+    405: f"see {API}/openapi.json for what there is",
+    413: "send less, or raise the limit where the service is started",
+}
+
+
+def answer(error: ServiceError) -> JSONResponse:
+    """A refusal as a response."""
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooMany) else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse({"error": error.reason, "remedy": error.remedy}, error.status, headers=headers)
