@@ -102,8 +102,9 @@ def plot(module: Module, profile: Profile, path: Path) -> None:
     _draw_bars(axes, found, profile.unit)
     axes.set_yticks(range(len(found)), [_label(row) for row in found], fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel(profile.unit)
+    axes.set_xlabel(profile.unit, fontsize=8)
     axes.xaxis.set_major_formatter(lambda value, _: thousands(round(value)))
+    axes.tick_params(axis="x", labelsize=8)
     axes.margins(x=0.16, y=0.01)
     axes.spines[["top", "right"]].set_visible(False)
     if total.predicted is not None:

@@ -74,15 +74,15 @@ def _print(module: Module, found: Profile) -> None:
 def _table(layers: list[Row], total: Row, unit: str) -> Table:
     table = Table(box=None, pad_edge=False)
     left = ("operator", "kernel", "shape", " ")
-    for name in ("#", "operator", "kernel", "shape", "MACs", unit, "predicted", "ratio", "share", " "):
+    beside = ["predicted", "ratio"] if total.predicted is not None else []
+    for name in ("#", "operator", "kernel", "shape", "MACs", unit, *beside, "share", " "):
         table.add_column(name, justify="left" if name in left else "right", no_wrap=True)
     longest = max(row.share for row in layers) or 1.0
     for row in (*layers, total):
         bar = "" if row.layer is None else "█" * round(_BAR * row.share / longest)
-        predicted = "" if row.predicted is None else figure_text(row.predicted, unit)
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        figures = (figure_text(row.measured, unit), predicted, ratio, f"{100 * row.share:.1f} %", bar)
-        table.add_row(*_head(row), thousands(row.macs), *figures)
+        guess = [] if row.predicted is None else [figure_text(row.predicted, unit), f"{row.ratio or 0:.2f}"]
+        measured = figure_text(row.measured, unit)
+        table.add_row(*_head(row), thousands(row.macs), measured, *guess, f"{100 * row.share:.1f} %", bar)
     return table
 
 
