@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..errors import ServiceError, TinymlError
@@ -20,6 +21,7 @@ from . import builder, metrics
 from .api import audit, builds, devices, groups, models, shapes, signing, tokens
 from .api.deps import Here, Viewer, refusals
 from .database import reading
+from .ddi import DeviceApp
 from .instance import Instance, open_instance
 from .limits import LimitBody, TooMany
 from .settings import Settings
@@ -44,6 +46,9 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.instance = instance
+    device_path = DeviceApp(instance)
+    app.state.background = [device_path.presence.run]
+    app.add_middleware(_DevicePath, device_path=device_path)
     app.add_middleware(LimitBody, limit=_body_limit(settings))
     _answer_errors(app)
     app.include_router(_general())
@@ -56,12 +61,34 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     instance: Instance = app.state.instance
     workers = builder.start(instance)
+    tasks = [asyncio.create_task(run()) for run in app.state.background]
     try:
         yield
     finally:
-        instance.close()
+        instance.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for worker in workers:
-            worker.join(5.0)
+            await asyncio.to_thread(worker.join, 5.0)
+        instance.engine.dispose()
+
+
+class _DevicePath:
+    """ASGI: requests of devices go straight to their own app, past routing and everything else that pages and operators need."""
+
+    def __init__(self, app: ASGIApp, device_path: DeviceApp) -> None:
+        self.app = app
+        self.device_path = device_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(self.device_path.prefix):
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.device_path(scope, receive, send)
+        except (ServiceError, HTTPException, SQLAlchemyError, TinymlError) as error:
+            await _as_answer(error, scope)(scope, receive, send)
 
 
 def _general() -> APIRouter:
@@ -96,14 +123,11 @@ def _body_limit(settings: Settings) -> Callable[[Scope], int]:
 def _answer_errors(app: FastAPI) -> None:
     """Every error becomes {"error", "remedy"} here and nowhere else."""
 
-    @app.exception_handler(ServiceError)
-    async def refused(request: Request, error: ServiceError) -> Response:
-        return answer(error)
-
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> Response:
-        remedy = _REMEDIES.get(error.status_code, "")
-        return JSONResponse({"error": str(error.detail), "remedy": remedy}, error.status_code, headers=error.headers)
+    @app.exception_handler(SQLAlchemyError)
+    @app.exception_handler(TinymlError)
+    async def known(request: Request, error: Exception) -> Response:
+        return _as_answer(error, request.scope)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -111,21 +135,24 @@ def _answer_errors(app: FastAPI) -> None:
         where = ".".join(str(part)[:40] for part in first["loc"])
         return answer(ServiceError(422, f"{where}: {first['msg']}", f"see {API}/openapi.json"))
 
-    @app.exception_handler(IntegrityError)
-    async def raced(request: Request, error: IntegrityError) -> Response:
-        return answer(
-            ServiceError(409, "somebody changed the same thing at the same time", "look again, then try again")
-        )
-
-    @app.exception_handler(SQLAlchemyError)
-    @app.exception_handler(TinymlError)
-    async def down(request: Request, error: Exception) -> Response:
-        log.error("%s %s: %s", request.method, request.url.path, str(error).splitlines()[0])
-        return answer(ServiceError(503, "database or store do not answer", "try again; the service's log says more"))
-
     @app.exception_handler(Exception)
     async def defect(request: Request, error: Exception) -> Response:
         return answer(ServiceError(500, "a defect of the service", "please report it with the service's log"))
+
+
+def _as_answer(error: Exception, scope: Scope) -> JSONResponse:
+    """What a device or an operator reads of an error; what only the log should know stays there."""
+    if isinstance(error, ServiceError):
+        return answer(error)
+    if isinstance(error, HTTPException):
+        remedy = _REMEDIES.get(error.status_code, "")
+        return JSONResponse({"error": str(error.detail), "remedy": remedy}, error.status_code, headers=error.headers)
+    if isinstance(error, IntegrityError):
+        return answer(
+            ServiceError(409, "somebody changed the same thing at the same time", "look again, then try again")
+        )
+    log.error("%s %s: %s", scope["method"], scope["path"], str(error).splitlines()[0])
+    return answer(ServiceError(503, "database or store do not answer", "try again; the service's log says more"))
 
 
 _REMEDIES = {

@@ -25,11 +25,10 @@ class Instance:
     work: threading.Event = field(default_factory=threading.Event)  # set when there may be something to compile
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def close(self) -> None:
-        """Tells the workers to end and closes the database."""
+    def stop(self) -> None:
+        """Tells the workers to end."""
         self.stopping.set()
         self.work.set()
-        self.engine.dispose()
 
 
 def open_instance(settings: Settings) -> Instance:
