@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import boards, convert, deploy, inspect, profile, run
+from . import boards, convert, deploy, inspect, profile, push, run, serve, signer
 
 app = typer.Typer(
     help="From a trained int8 network to inference on a MicroPython board.",
@@ -22,6 +22,9 @@ app.command("boards")(boards.boards)
 app.command("deploy")(deploy.deploy)
 app.command("run")(run.run)
 app.command("profile")(profile.profile)
+app.command("serve")(serve.serve)
+app.command("push")(push.push)
+app.command("signer")(signer.signer)
 
 
 def _version(wanted: bool) -> None:

@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..errors import ServiceError, TinymlError
-from . import builder, metrics
-from .api import audit, builds, devices, groups, models, shapes, signing, tokens
+from . import builder, metrics, stages
+from .api import audit, builds, devices, groups, models, rollouts, shapes, signing, tokens
 from .api.deps import Here, Viewer, refusals
 from .database import reading
 from .ddi import DeviceApp
@@ -29,7 +29,7 @@ from .settings import Settings
 API = "/api/v1"
 BULK_BYTES = 1 << 20
 _FORM_BYTES = 256 << 10  # labels, note and multipart's own words around a model
-NOUNS = (models, devices, groups, builds, signing, tokens, audit)
+NOUNS = (models, devices, groups, rollouts, builds, signing, tokens, audit)
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     instance: Instance = app.state.instance
-    workers = builder.start(instance)
+    workers = [*builder.start(instance), stages.start(instance)]
     tasks = [asyncio.create_task(run()) for run in app.state.background]
     try:
         yield

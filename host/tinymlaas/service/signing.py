@@ -37,6 +37,11 @@ def register(session: Session, public_key: str, name: str, lowest_epoch: int, ac
     return key
 
 
+def is_registered(session: Session, public_key: str) -> bool:
+    """Whether modules may be signed under this release key (hex)."""
+    return session.scalar(select(ReleaseKey.id).where(ReleaseKey.public_key == public_key)) is not None
+
+
 def waiting(session: Session) -> list[Build]:
     """Builds without a signature: those that actions wait for first, then the oldest."""
     wanted = select(Action.id).where(Action.build_id == Build.id, Action.open).exists()

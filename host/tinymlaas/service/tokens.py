@@ -59,6 +59,18 @@ def create(session: Session, name: str, role: str) -> str:
     return secret
 
 
+def ensure(session: Session, name: str, role: str, secret: str) -> bool:
+    """Makes a token whose text is kept elsewhere valid under a name; True when it was not."""
+    row = session.scalar(select(Token).where(Token.name == name))
+    if row is None:
+        session.add(Token(name=name, role=role, sha256=digest(secret)))
+        return True
+    if row.sha256 == digest(secret) and row.revoked_at is None and row.role == role:
+        return False
+    row.sha256, row.revoked_at, row.role = digest(secret), None, role
+    return True
+
+
 def find(session: Session, secret: str) -> Holder | None:
     """The holder of a token that was not revoked. The lookup is by hash, so its time tells nothing about the secret."""
     row = session.scalar(select(Token).where(Token.sha256 == digest(secret), Token.revoked_at.is_(None)))
