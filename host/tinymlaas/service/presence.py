@@ -209,7 +209,7 @@ def load(session: Session, devices: Sequence[str], tenant: str, interval: int) -
     )
     views = {device: View((), b"", b"", (), time.monotonic() + STRANGE_S) for device in devices}
     offers = _offers(session, devices)
-    for device, own, capabilities, gateway in session.execute(query).tuples():
+    for device, own, capabilities, gateway in session.execute(query):
         tokens = tuple(token.encode() for token in (own, gateway) if token)
         links = _links(f"/{tenant}/controller/v1/{device}", offers.get(device, ()), capabilities is None)
         views[device] = _view(tokens, links, tuple(offers.get(device, ())), _sleep(device, interval))
@@ -237,7 +237,7 @@ def _offers(session: Session, devices: Sequence[str]) -> dict[str, list[Offer]]:
         .order_by(Action.id)
     )
     found: dict[str, list[Offer]] = {}
-    for device, action, state, cancel, seq, model, version, sha256, size in session.execute(query).tuples():
+    for device, action, state, cancel, seq, model, version, sha256, size in session.execute(query):
         shown = state != "scheduled" and not cancel and sha256 is not None
         offer = Offer(action, model, version, sha256 or "", size or 0, seq, shown, cancel)
         found.setdefault(device, []).append(offer)

@@ -41,7 +41,7 @@ def _keep_health(session: Session, news: Sequence[Feedback]) -> None:
 def declare(session: Session, declared: dict[str, Declared]) -> None:
     """Keeps what devices say they are, where it differs from what they said last; offers made for what they were are withdrawn."""
     query = select(Device.id, Device.capabilities).where(Device.id.in_(sorted(declared)))
-    known = session.execute(query.order_by(Device.id).with_for_update()).tuples().all()
+    known = session.execute(query.order_by(Device.id).with_for_update()).all()
     changed = [declared[device] for device, sha256 in known if sha256 != declared[device].sha256]
     if not changed:
         return

@@ -150,7 +150,7 @@ def _place(session: Session, rollout: Rollout) -> bool:
     kinds = select(CapabilitySet.sha256, CapabilitySet.profile).where(
         CapabilitySet.sha256.in_(select(Device.capabilities).join(Action, Action.device_id == Device.id).where(waiting))
     )
-    for sha256, profile in session.execute(kinds).tuples().all():
+    for sha256, profile in session.execute(kinds).all():
         build = builder.ensure(session, rollout.version_id, profile)
         placed = update(Action).where(waiting, _of_kind(sha256)).values(build_id=build.id)
         session.execute(placed, execution_options={"synchronize_session": False})
@@ -171,7 +171,7 @@ def _offer(session: Session, rollout: Rollout) -> bool:
         .distinct()
         .order_by(Action.build_id, Device.capabilities)
     )
-    for build_id, sha256 in session.execute(kinds).tuples().all():
+    for build_id, sha256 in session.execute(kinds).all():
         build, kind = session.get_one(Build, build_id), session.get_one(CapabilitySet, sha256)
         decided = _decide(build, kind)
         if decided is None:
@@ -257,7 +257,7 @@ def _failures(session: Session, rollout: Rollout) -> str:
     if not total or 100 * failed <= limit * total:
         return ""
     common = select(Action.reason, func.count()).where(stage, bad).group_by(Action.reason).order_by(func.count().desc())
-    why, times = session.execute(common.limit(1)).tuples().one()
+    why, times = session.execute(common.limit(1)).one()
     share = f"{failed} of {total} devices failed ({100 * failed / total:.1f} %, limit {limit:g} %)"
     return f"stage {rollout.stage + 1} ({rollout.stages[rollout.stage]} %): {share}; {times} times: {why or 'no reason given'}"
 
@@ -284,7 +284,7 @@ def _errors(session: Session, rollout: Rollout) -> str:
     query = select(func.count(), func.sum(Action.errors)).where(
         Action.rollout_id == rollout.id, Action.state == actions.CONFIRMED
     )
-    count, total = session.execute(query).tuples().one()
+    count, total = session.execute(query).one()
     if not count or (total or 0) <= limit * count:
         return ""
     return f"{total} inference errors on {count} devices ({total / count:.2f} per device, limit {limit:g})"

@@ -246,4 +246,4 @@ def shape(session: Session, rollout: Rollout) -> RolloutShape:
     stages = [StageShape(percent=p, states=counts.get(number, {})) for number, p in enumerate(rollout.stages)]
     names = {"model": rollout.version.model.name, "version": rollout.version.number, "stages": stages}
     columns = {name: getattr(rollout, name) for name in RolloutShape.model_fields if name not in names}
-    return RolloutShape(**columns, **names)
+    return RolloutShape.model_validate({**columns, **names})
