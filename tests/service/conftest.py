@@ -8,7 +8,8 @@ import warnings
 
 import pytest
 
-from tests.support.service import DIGITS, LABELS, Keys, new_database, postgres, postgres_programs, wait_until
+from tests.support import postgres
+from tests.support.service import DIGITS, LABELS, Keys, wait_until
 from tinymlaas.service import tokens
 from tinymlaas.service.app import create_app
 from tinymlaas.service.database import writing
@@ -22,10 +23,9 @@ with warnings.catch_warnings():
 @pytest.fixture(scope="session")
 def postgres_server():
     """URL of a PostgreSQL server, without a database's name."""
-    programs = postgres_programs()
-    if programs is None:
+    if postgres.binaries() is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    with postgres(programs) as url:
+    with postgres.server() as url:
         yield url
 
 
@@ -34,7 +34,7 @@ def database(request, tmp_path):
     """URL of an empty database, one test on each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'service.db'}"
-    return new_database(request.getfixturevalue("postgres_server"))
+    return postgres.new_database(request.getfixturevalue("postgres_server"))
 
 
 @pytest.fixture

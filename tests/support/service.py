@@ -1,17 +1,13 @@
-"""Real servers for tests of the service: PostgreSQL of the distribution, an S3 server from PyPI, and `tinymlaas serve`."""
+"""`tinymlaas serve` as users start it, and what tests of the service share."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import os
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,53 +29,6 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
-
-
-def postgres_programs() -> Path | None:
-    """Where Debian, or PATH, has initdb."""
-    places = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
-    found = places[-1] if places else shutil.which("initdb")
-    return Path(found).parent if found else None
-
-
-@contextlib.contextmanager
-def postgres(programs: Path) -> Iterator[str]:
-    """A cluster in a temporary folder; yields the URL of its server, to which a database's name is added. It refuses to run as root."""
-    user = {"user": "nobody", "extra_groups": []} if os.geteuid() == 0 else {}
-    with tempfile.TemporaryDirectory(prefix="tml-pg-") as folder:
-        if user:
-            shutil.chown(folder, "nobody")
-        options = ["-U", "tinyml", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"]
-        subprocess.run([programs / "initdb", "-D", f"{folder}/d", *options], check=True, capture_output=True, **user)
-        port = free_port()
-        settings = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=60"]
-        command = [programs / "postgres", "-D", f"{folder}/d", "-p", str(port), "-k", folder, *settings]
-        with open(f"{folder}/log", "wb") as log, subprocess.Popen(command, stdout=log, stderr=log, **user) as server:
-            try:
-                _wait_for(port)
-                yield f"postgresql://tinyml@127.0.0.1:{port}"
-            finally:
-                server.send_signal(signal.SIGINT)  # a fast shutdown
-                server.wait(30)
-
-
-def new_database(server: str) -> str:
-    """The URL of a new, empty database."""
-    import psycopg
-
-    name = f"t{time.monotonic_ns()}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{server}/{name}"
-
-
-def _wait_for(port: int, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise TimeoutError(f"nothing listens at port {port} after {seconds} s")
 
 
 @dataclass(slots=True)

@@ -99,7 +99,7 @@ def sets_of(session: Session, hashes: Collection[str | None]) -> dict[str, Capab
 
 def gateways(session: Session) -> dict[int, str]:
     """Names of gateway tokens by row."""
-    return dict(session.execute(select(Token.id, Token.name).where(Token.role == "gateway")).tuples().all())
+    return dict(session.execute(select(Token.id, Token.name).where(Token.role == "gateway")).all())
 
 
 def actions_of(session: Session, device: str, limit: int) -> list[tuple[Action, str, int]]:
@@ -113,4 +113,4 @@ def actions_of(session: Session, device: str, limit: int) -> list[tuple[Action, 
         .order_by(Action.id.desc())
         .limit(limit)
     )
-    return list(session.execute(query).tuples())
+    return [(action, model, number) for action, model, number in session.execute(query)]

@@ -123,7 +123,7 @@ def history(
     )
     with reading(here.engine) as session:
         devices.get(session, device)
-        return [_history_shape(at, said) for at, said in session.execute(query).tuples()]
+        return [_history_shape(at, said) for at, said in session.execute(query)]
 
 
 @router.get("/{device}/health", responses=refusals(404))

@@ -31,7 +31,7 @@ def list_models(
     newest = select(func.max(Version.number)).where(Version.model_id == Model.id).scalar_subquery()
     query = select(Model, newest).where(Model.name > after).order_by(Model.name).limit(limit + 1)
     with reading(here.engine) as session:
-        rows = session.execute(query).tuples().all()
+        rows = session.execute(query).all()
     items = [shapes.ModelShape(name=m.name, created_at=m.created_at, newest=number or 0) for m, number in rows[:limit]]
     return shapes.Page(items=items, next=items[-1].name if len(rows) > limit else None)
 
