@@ -56,10 +56,10 @@ def test_equals_definition(op: str) -> None:
 
 @_SETTINGS
 @given(
-    st.integers(1, 11),
+    st.integers(3, 14),
     st.integers(1, 9),
     st.integers(2, 5),
-    st.sampled_from([1, 2, 3]),
+    st.sampled_from([1, 2]),
     st.sampled_from(["SAME", "VALID"]),
     st.sampled_from([10, 40, 127]),
     st.integers(0, 2**32 - 1),
@@ -69,7 +69,7 @@ def test_depthwise_3x3(
 ) -> None:
     rng = np.random.default_rng(seed)
     reach = 0 if padding == "SAME" else 2
-    height, width = height + reach, width + reach
+    height, width = stride * (height - 1) + 1 + reach, width + reach
     out_h, out_w = (-(-(n - reach) // stride) for n in (height, width))
     weights = rng.integers(-spread, spread + 1, (1, 3, 3, channels)).astype(np.int8)
     zero_point = int(rng.integers(-128, 128))

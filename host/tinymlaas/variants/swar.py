@@ -64,14 +64,17 @@ def rest_entries(rest: list[tuple[int, int]], stride: int) -> list[int]:
     return words + [0] * (len(words) % 2)
 
 
-def requants(weights: Array, channels: bytes, fields: dict[str, int]) -> list[Requant] | None:
+def requants(
+    weights: Array, channels: bytes, fields: dict[str, int], bits: int | None = None
+) -> list[Requant] | None:
     """Requantisation of each channel, proven equal to ``quant.requantize`` for every sum its weights can reach.
 
     weights: [channels, weights of a channel]; channels: the plain ``channel`` stream. None where a channel has no proof.
+    bits: of every factor, for kernels that have them fixed and know no ties of negative sums.
     """
     out = []
     for reach, channel in zip(_reaches(weights, channels), _channels(channels), strict=True):
-        found = _requant(reach, channel["multiplier"], channel["shift"], fields)
+        found = _requant(reach, channel["multiplier"], channel["shift"], fields, bits)
         if found is None:
             return None
         out.append(found)
@@ -99,7 +102,9 @@ def _channels(stream: bytes) -> Iterator[dict[str, int]]:
     return (CHANNEL.unpack(stream, at) for at in range(0, len(stream), CHANNEL.nbytes))
 
 
-def _requant(reach: tuple[int, int], multiplier: int, shift: int, fields: dict[str, int]) -> Requant | None:
+def _requant(
+    reach: tuple[int, int], multiplier: int, shift: int, fields: dict[str, int], bits: int | None = None
+) -> Requant | None:
     if shift > 0 or reach[0] < -_INT32_MAX or reach[1] > _INT32_MAX or reach[1] - reach[0] > _INT32_MAX:
         return None
     zero_point, limits = fields["out_zero_point"], (fields["act_min"], fields["act_max"])
@@ -111,7 +116,7 @@ def _requant(reach: tuple[int, int], multiplier: int, shift: int, fields: dict[s
     steps = _thresholds(exact, reach, np.arange(first + 1, last + 1))
     origin = int(steps[0]) - 1 if len(steps) else reach[0]
     limit = int(steps[-1]) - origin if len(steps) else 0
-    return _fit(steps - origin, first, origin, limit, multiplier, shift)
+    return _fit(steps - origin, first, origin, limit, multiplier, shift, bits)
 
 
 def _thresholds(exact: Callable[[Array], Array], reach: tuple[int, int], values: Array) -> Array:
@@ -124,11 +129,13 @@ def _thresholds(exact: Callable[[Array], Array], reach: tuple[int, int], values:
     return above
 
 
-def _fit(steps: Array, first: int, origin: int, limit: int, multiplier: int, shift: int) -> Requant | None:
+def _fit(
+    steps: Array, first: int, origin: int, limit: int, multiplier: int, shift: int, wanted: int | None
+) -> Requant | None:
     """A factor and an offset that give ``first + i`` exactly from step i - 1 on; checked at both sides of every step."""
     signed = origin < 0 < origin + limit and shift < 0
-    bits = 23 + shift if signed else min(30, 32 - max(1, limit.bit_length()))
-    if bits < 0 or limit << bits >= 1 << 32:
+    bits = wanted or (23 + shift if signed else min(30, 32 - max(1, limit.bit_length())))
+    if bits < 0 or limit << bits >= 1 << 32 or (signed and wanted):
         return None
     ideal = multiplier << bits + _OUT_SHIFT >> 31 - shift
     values = np.arange(first, first + 1 + len(steps)) << _OUT_SHIFT

@@ -12,59 +12,67 @@ from ..planfmt import CHANNEL
 from .base import Variant
 from .swar import MAX_SCRATCH_BYTES, MAX_WINDOW, Requant, requants
 
-_PARTS = 4
+_ROWS = 6  # of output, in a block
+_LEAST_ROWS = 3
+_POSITION_BYTES = 36
+_FACTOR_BITS = 14
+_BY_PAIRS = 0.35  # of the channels of the models we know
 
-# Cycles, fitted to the emulated Pico.
-_PER_WINDOW, _PER_POSITION, _PER_ROW, _PER_CHANNEL = 205.0, 22.0, 250.0, 400.0
+# Cycles, fitted to the emulated Pico. Those of a column by stride.
+_PER_WINDOW, _MORE_FOR_PAIRS, _PER_CHANNEL = 268.0, 28.0, 230.0
+_PER_COLUMN = (57.0, 83.0)
 
 
-def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
+def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | str | None:
     f = step.fields
-    scratch = 8 * _positions(f)
-    if not _fits(f) or scratch > MAX_SCRATCH_BYTES:
-        return None
-    weights = np.frombuffer(step.constants["weights"], np.int8).reshape(9, f["out_c"]).T
-    scales = requants(weights, step.constants["channels"], f)
-    if scales is None or any(s.negative for s in scales) or _pairs(weights).max() > MAX_WINDOW:
-        return None
-    return replace(step, constants={"aux": stream(weights, step.constants["channels"], scales)}, scratch_bytes=scratch)
+    scratch = _POSITION_BYTES * _columns(f) + f["in_w"] * f["in_c"]
+    if not _fits(f):
+        return "is made for 3 x 3 filters, stride 1 or 2, as many output as input channels, at least 3 output rows"
+    if scratch > MAX_SCRATCH_BYTES:
+        return f"would need {scratch} bytes of scratch, more than {MAX_SCRATCH_BYTES}"
+    weights = np.frombuffer(step.constants["weights"], np.int8).reshape(3, 3, f["out_c"])
+    taps = weights.transpose(2, 1, 0).reshape(-1, 9)  # column by column
+    scales = requants(taps, step.constants["channels"], f, _FACTOR_BITS)
+    if scales is None:
+        return "requantisation by two multiplications is not provable"
+    if _sums(taps, 2).max() > MAX_WINDOW:
+        return "two products do not fit 16 bits"
+    return replace(step, constants={"aux": stream(taps, step.constants["channels"], scales)}, scratch_bytes=scratch)
 
 
 def _fits(f: dict[str, int]) -> bool:
-    square = f["filter_h"] == f["filter_w"] == 3 and f["stride_h"] == f["stride_w"]
-    return square and f["dilation_h"] == f["dilation_w"] == 1 and f["in_c"] == f["out_c"]
+    filters = f["filter_h"] == f["filter_w"] == 3 and f["dilation_h"] == f["dilation_w"] == 1
+    return filters and f["stride_h"] <= 2 and f["in_c"] == f["out_c"] and f["out_h"] >= _LEAST_ROWS
 
 
-def _rows(f: dict[str, int]) -> int:
-    return (-(-f["out_h"] // _PARTS) - 1) * f["stride_h"] + 3
+def _columns(f: dict[str, int]) -> int:
+    return (f["out_w"] - 1) * f["stride_w"] + 3
 
 
-def _positions(f: dict[str, int]) -> int:
-    return _rows(f) * ((f["out_w"] - 1) * f["stride_w"] + 3)
+def _sums(taps: Array, window: int) -> Array:
+    """The largest sum of magnitudes of each channel over windows of so many taps: [channels]."""
+    padded = np.pad(np.abs(taps.astype(np.int64)), ((0, 0), (0, -taps.shape[1] % window)))
+    sums: Array = padded.reshape(len(taps), -1, window).sum(axis=2).max(axis=1)
+    return sums
 
 
-def _pairs(weights: Array) -> Array:
-    """Sums of magnitudes of two weights each: [channels, 5]."""
-    pairs: Array = np.abs(np.pad(weights.astype(np.int64), ((0, 0), (0, 1)))).reshape(-1, 5, 2).sum(axis=2)
-    return pairs
-
-
-def stream(weights: Array, channels: bytes, scales: list[Requant]) -> bytes:
-    """The constants: per channel weights, whether windows are pairs, start, scale."""
-    by_pairs = np.abs(weights.astype(np.int64)).reshape(-1, 3, 3).sum(axis=2).max(axis=1) > MAX_WINDOW
+def stream(taps: Array, channels: bytes, scales: list[Requant]) -> bytes:
+    """The constants, ``tml_swar_filter_t`` of each channel: its taps, whether windows are pairs, start, scale."""
+    by_pairs = _sums(taps, 3) > MAX_WINDOW
     out = []
-    for number, (row, scale) in enumerate(zip(weights, scales, strict=True)):
+    for number, (row, scale) in enumerate(zip(taps, scales, strict=True)):
         start = CHANNEL.unpack(channels, number * CHANNEL.nbytes)["bias"] - scale.origin
-        words = [start & 0xFFFFFFFF, *scale.words()[:5]]
-        out.append(row.tobytes() + bytes([int(by_pairs[number]), 0, 0]) + np.array(words, np.uint32).tobytes())
+        offset, limit, high, low, *_ = scale.words()
+        words = np.array([start & 0xFFFFFFFF, limit, offset, high, low], np.uint32)
+        out.append(row.tobytes() + bytes([int(by_pairs[number]), 0, 0]) + words.tobytes())
     return b"".join(out)
 
 
 def _cost(step: Step, target: str) -> float:
     f = step.fields
-    windows = -(-f["out_h"] // _PARTS) * f["out_w"]
-    per_channel = windows * _PER_WINDOW + _positions(f) * _PER_POSITION + _rows(f) * _PER_ROW + _PER_CHANNEL
-    return float(f["out_c"] * per_channel)
+    windows = f["out_w"] * (_PER_WINDOW + _BY_PAIRS * _MORE_FOR_PAIRS)
+    columns = min(_columns(f), f["in_w"]) * _PER_COLUMN[f["stride_h"] - 1]
+    return float(-(-f["out_h"] // _ROWS) * f["out_c"] * (windows + columns + _PER_CHANNEL))
 
 
 VARIANTS = (Variant("swar", "DEPTHWISE_CONV_2D", frozenset({"m0plus"}), _lower, _cost),)

@@ -14,15 +14,9 @@
 #if defined(__thumb__) && !defined(__thumb2__)
 void tml_swar_pack(uint32_t *lanes, const int8_t *low, const int8_t *high, uint32_t n);
 void tml_swar_dot(const tml_swar_dot_t *job);
-void tml_swar_pack_columns(uint32_t *lanes, const int8_t *const rows[4], uint32_t step, uint32_t n);
-void tml_swar_filter_by_rows(const tml_swar_planes_t *job); // windows of the 3 weights of a row
-void tml_swar_filter_by_pairs(const tml_swar_planes_t *job); // windows of 2 weights
 #else
 #define tml_swar_pack tml_swar_model_pack
 #define tml_swar_dot tml_swar_model_dot
-#define tml_swar_pack_columns tml_swar_model_pack_columns
-#define tml_swar_filter_by_rows(job) tml_swar_model_filter_rows(job, 3)
-#define tml_swar_filter_by_pairs(job) tml_swar_model_filter_rows(job, 2)
 #endif
 
 #endif // TML_MK_SWAR_H

@@ -34,7 +34,8 @@ extern volatile uint32_t registers_lost;
     X(tml_swar_pack) \
     X(tml_swar_dot) \
     X(tml_swar_pack_columns) \
-    X(tml_swar_filter_by_rows) \
+    X(tml_swar_pack_columns_2) \
+    X(tml_swar_filter_by_columns) \
     X(tml_swar_filter_by_pairs) \
     X(tml_swar_expand) \
     X(tml_swar_rows) \
