@@ -25,8 +25,10 @@ def test_clipped_windows_hold_and_lose_nothing(seed: int, spread: int) -> None:
     np.testing.assert_array_equal(clipped, words)
 
 
-def test_rest_is_even_and_points_at_its_lanes() -> None:
-    assert swar.rest_entries([(3, -2), (5, 7), (6, 1)], 8) == [24 | 0xFFFE0000, 40 | 7 << 16, 48 | 1 << 16, 0]
+def test_everything_is_rest_where_nothing_may_stay() -> None:
+    clipped, rest = swar.clip_windows(np.array([[-128, 0, 5, 127]], np.int8), 0)
+    assert not clipped.any()
+    assert sorted(rest) == [(0, -127), (0, -1), (2, 5), (3, 127)]
 
 
 def _device(scale: swar.Requant, acc: np.ndarray) -> np.ndarray:

@@ -87,6 +87,40 @@ def test_depthwise_3x3(
     np.testing.assert_array_equal(_library().load(compiled.module).run([image])[0], expected)
 
 
+@_SETTINGS
+@given(st.sampled_from([0.0, 0.05, 0.3]), st.booleans(), st.integers(0, 2**32 - 1))
+def test_sparse_channels(density: float, linear: bool, seed: int) -> None:
+    """Channels with few weights or none beside dense ones; with and without products of negative sums."""
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(-128, 128, (5, 3, 3, 4)).astype(np.int8)
+    weights[rng.random(weights.shape) >= density] = 0
+    dense = int(rng.integers(5))
+    weights[dense] = rng.integers(-128, 128, weights.shape[1:])
+    tensors = [
+        TensorSpec((1, 6, 5, 4), 0.5, int(rng.integers(-128, 128))),
+        TensorSpec(weights.shape, 0.25, 0, data=weights, axis=0),
+        TensorSpec((1, 6, 5, 5), 80.0 if linear else 60.0, 3 if linear else -128),
+    ]
+    options = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    model = single_op("CONV_2D", tensors, **options)
+    compiled = compile_model(model, "sparse", "m0plus")
+    step = compiled.plan.steps[0]
+    assert step.variant == "swar"
+    if density == 0:
+        assert len(step.constants["aux"]) // 4 < 1 + 5 * (1 + 9 + 1 + 5), "empty channels have words of weights"
+    image = models.values((1, 6, 5, 4), seed + 1)
+    expected = evaluate(compiled.graph, [image])[0]
+    np.testing.assert_array_equal(_library().load(compiled.module).run([image])[0], expected)
+
+
+def test_wrong_flags_are_refused() -> None:
+    """A stream that ends too early or too late, or says that there are no weights."""
+    compiled = _digits()
+    for flags in (1 << 8, 1 << 10):
+        with pytest.raises(ModuleError):
+            _library().load(_damaged(compiled, 0, flags))
+
+
 def _digits() -> Compiled:
     from tests.support.golden import digits
 
@@ -109,4 +143,4 @@ def test_rest_outside_the_lanes_is_refused() -> None:
     _library().load(compiled.module)
     for rest in (4, 8, 1 << 20, 0xFFFFFFF8):
         with pytest.raises(ModuleError, match="constants"):
-            _library().load(_damaged(compiled, words + 1, rest))
+            _library().load(_damaged(compiled, words + 2, rest))

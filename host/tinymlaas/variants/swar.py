@@ -42,15 +42,15 @@ class Requant:
         return [self.offset & 0xFFFFFFFF, self.limit, self.high, self.low, self.bits, self.negative]
 
 
-def clip_windows(words: Array) -> tuple[Array, list[tuple[int, int]]]:
-    """Weights [windows, weights of a window] → the same with every window's sum of magnitudes at most 255, and the rest.
+def clip_windows(words: Array, most: int = MAX_WINDOW) -> tuple[Array, list[tuple[int, int]]]:
+    """Weights [windows, weights of a window] → the same with every window's sum of magnitudes at most ``most``, and the rest.
 
     The rest: (flat index, weight) pairs; clipped weights plus rest are the weights. Takes from the largest first.
     """
     clipped, rest = words.astype(np.int64).copy(), []
-    for window in np.flatnonzero(np.abs(clipped).sum(axis=1) > MAX_WINDOW):
+    for window in np.flatnonzero(np.abs(clipped).sum(axis=1) > most):
         row = clipped[window]
-        while (excess := int(np.abs(row).sum()) - MAX_WINDOW) > 0:
+        while (excess := int(np.abs(row).sum()) - most) > 0:
             at = int(np.abs(row).argmax())
             part = min(excess, abs(int(row[at])), _MAX_REST) * (1 if row[at] > 0 else -1)
             row[at] -= part
@@ -58,15 +58,7 @@ def clip_windows(words: Array) -> tuple[Array, list[tuple[int, int]]]:
     return clipped, rest
 
 
-def rest_entries(rest: list[tuple[int, int]], stride: int) -> list[int]:
-    """Words for the rest: byte offset (index times stride) in the low half, weight in the high one; an even number."""
-    words = [index * stride | (weight & 0xFFFF) << 16 for index, weight in rest]
-    return words + [0] * (len(words) % 2)
-
-
-def requants(
-    weights: Array, channels: bytes, fields: dict[str, int], bits: int | None = None
-) -> list[Requant] | None:
+def requants(weights: Array, channels: bytes, fields: dict[str, int], bits: int | None = None) -> list[Requant] | None:
     """Requantisation of each channel, proven equal to ``quant.requantize`` for every sum its weights can reach.
 
     weights: [channels, weights of a channel]; channels: the plain ``channel`` stream. None where a channel has no proof.

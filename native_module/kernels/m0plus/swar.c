@@ -9,7 +9,7 @@
     "add r8, r6\n add r6, r12\n asrs r6, #16\n add r9, r6\n" \
     "add r10, r7\n add r7, r12\n asrs r7, #16\n add r11, r7\n"
 
-// Four weights at r1 times four pixels at r0: 41 cycles.
+// Four weights at r1 times four pixels at r0: 41 cycles, 64 bytes.
 #define WORD \
     "ldmia r1!, {r2}\n ldmia r0!, {r3, r4, r6, r7}\n" \
     "sxtb r5, r2\n" MULTIPLY(r3, r4) \
@@ -18,103 +18,99 @@
     "ldmia r0!, {r3, r4}\n asrs r5, r2, #24\n" MULTIPLY(r3, r4) ADD_LANES \
     FLUSH
 
-#define STORE "strb r3, [r0]\n add r0, r12\n"
-// The four pixels in r8-r11.
-#define SCALE_4(a, b, c, d, tie) \
-    LOW_LANE(r8, r9) SCALE(a, tie, STORE) \
-    "mov r3, r9\n" SCALE(b, tie, STORE) \
-    LOW_LANE(r10, r11) SCALE(c, tie, STORE) \
-    "mov r3, r11\n" SCALE(d, tie, STORE)
+// r3: accumulator → output byte, given to `store`. r2, r8, r5-r7: tml_swar_scale_t in order. Each has its OUTSIDE behind it, for
+// accumulators below 0 (at once: the product is 0) and above the limit.
+#define CLAMP(label) "cmp r3, r8\n bhi 8" #label "f\n"
+#define MULTIPLY_ACC "mov r4, r3\n muls r3, r5\n muls r4, r6\n lsrs r4, r7\n adds r3, r4\n"
+#define REQUANTISE(label, store) CLAMP(label) "9" #label ":" MULTIPLY_ACC "adds r3, r2\n 6" #label ": lsrs r3, #24\n" store
+#define OUTSIDE(label) \
+    "8" #label ": cmp r3, #0\n mov r3, r8\n bge 9" #label "b\n mov r3, r2\n b 6" #label "b\n"
+// The same where ties of negative accumulators round down; lr: products that are negative.
+#define REQUANTISE_TIES(label, store) \
+    CLAMP(label) "9" #label ":" MULTIPLY_ACC "cmp r3, lr\n sbcs r4, r4\n lsls r4, r7\n lsls r4, #1\n adds r3, r4\n" \
+    "adds r3, r2\n lsrs r3, #24\n" store
+#define OUTSIDE_TIES(label) "8" #label ": asrs r4, r3, #31\n mov r3, r8\n bics r3, r4\n b 9" #label "b\n"
 
-// Offsets on the stack: the job's fields in order.
+// Offsets on the stack.
 #define X "#0"
-#define OUT "#4"
-#define PIXEL_STRIDE "#8"
-#define WEIGHT_BYTES "#12"
-#define OUT_END "#16"
-#define STREAM "#20"
+#define FIRST_WORD "#4"
+#define OUT "#8"
+#define PIXEL(i) "#12 + 4 * " #i // bytes from pixel 0 of the output to pixel i + 1
+#define END "#24" // of the lanes
+#define FRAME "#28"
+#define STORE "strb r3, [r0]\n"
+#define STORE_TO(i) "ldr r4, [sp, " PIXEL(i) "]\n strb r3, [r0, r4]\n"
 
+// The four pixels in r8-r11, the first one's accumulator being in r3 already.
+#define STORE_4(requantise, a, b, c, d) \
+    requantise(a, STORE) \
+    "mov r3, r9\n" requantise(b, STORE_TO(0)) \
+    LOW_LANE(r10, r11) requantise(c, STORE_TO(1)) \
+    "mov r3, r11\n" requantise(d, STORE_TO(2))
+
+// r0: lanes, then output. r1: stream. r7: scale.bits of the channel before. r8-r11: total and high of the first lane pair, of the
+// second. r12: 0x8000. lr: end of the lanes.
 TML_FAST_CODE __attribute__((naked)) void tml_swar_dot(const tml_swar_dot_t *job) {
     (void)job;
     __asm__ volatile (
         ".syntax unified\n"
         PUSH_ALL
-        "ldmia r0!, {r2-r7}\n push {r2-r7}\n mov r1, r7\n"
-        // One channel. r8-r11: total and high of the first pair, of the second; all start at the same value.
-        "1: ldmia r1!, {r2}\n movs r3, #128\n lsls r3, #8\n mov r12, r3\n"
-        "lsls r3, r2, #16\n adds r3, r2\n mov r8, r3\n mov r9, r2\n mov r10, r3\n mov r11, r2\n"
-        "ldr r0, [sp, " X "]\n ldr r3, [sp, " WEIGHT_BYTES "]\n adds r4, r1, r3\n mov lr, r4\n"
-        "lsls r3, #30\n bcc 2f\n" // an odd number of words?
-        WORD
-        "cmp r1, lr\n beq 3f\n"
-        "2:\n" WORD WORD
-        "cmp r1, lr\n bne 2b\n"
+        "sub sp, " FRAME "\n ldmia r0!, {r2-r6}\n mov r1, r6\n"
+        "str r2, [sp, " X "]\n str r4, [sp, " OUT "]\n"
+        "str r5, [sp, " PIXEL(0) "]\n adds r4, r5, r5\n str r4, [sp, " PIXEL(1) "]\n adds r4, r5\n str r4, [sp, " PIXEL(2) "]\n"
+        "lsls r4, r3, #5\n adds r4, r2\n str r4, [sp, " END "]\n mov lr, r4\n"
+        "movs r4, #128\n lsls r4, #8\n mov r12, r4\n"
+        "rsbs r3, r3, #0\n movs r4, #3\n ands r3, r4\n lsls r3, #6\n adr r4, 2f\n adds r3, r4\n str r3, [sp, " FIRST_WORD "]\n"
+        "ldmia r1!, {r7}\n"
+        // One channel. All four sums start at the same value.
+        "1: ldmia r1!, {r2}\n lsls r3, r2, #16\n adds r3, r2\n mov r8, r3\n mov r9, r2\n mov r10, r3\n mov r11, r2\n"
+        "lsls r7, #23\n bmi 7f\n"
+        "ldr r0, [sp, " X "]\n ldr r3, [sp, " FIRST_WORD "]\n mov pc, r3\n"
+        "7: b 3f\n"
+        ".balign 4\n"
+        "2:\n" WORD WORD WORD WORD
+        "cmp r0, lr\n beq 3f\n b 2b\n"
         // The rest: two weights a turn, which always fit one window.
-        "3: ldmia r1!, {r2}\n adds r0, r1, r2\n cmp r1, r0\n beq 5f\n ldr r2, [sp, " X "]\n mov lr, r2\n"
+        "3: ldmia r1!, {r2}\n cmp r2, #0\n beq 5f\n adds r0, r1, r2\n"
         "4: ldmia r1!, {r2, r3}\n"
-        "uxth r4, r2\n add r4, lr\n ldmia r4!, {r6, r7}\n asrs r5, r2, #16\n" MULTIPLY(r6, r7)
-        "uxth r4, r3\n add r4, lr\n asrs r5, r3, #16\n ldmia r4!, {r2, r3}\n" MULTIPLY(r2, r3)
+        "sxth r4, r2\n add r4, lr\n ldmia r4!, {r6, r7}\n asrs r5, r2, #16\n" MULTIPLY(r6, r7)
+        "sxth r4, r3\n add r4, lr\n asrs r5, r3, #16\n ldmia r4!, {r2, r3}\n" MULTIPLY(r2, r3)
         "adds r6, r2\n adds r7, r3\n"
         FLUSH
         "cmp r1, r0\n bne 4b\n"
         // Output bytes of the four pixels.
-        "5: ldr r0, [sp, " OUT "]\n adds r2, r0, #1\n str r2, [sp, " OUT "]\n"
-        "ldr r2, [sp, " PIXEL_STRIDE "]\n mov r12, r2\n"
-        "ldmia r1!, {r2, r3, r5, r6, r7}\n mov lr, r3\n"
-        "ldmia r1!, {r4}\n cmp r4, #0\n bne 7f\n"
-        SCALE_4(0, 1, 2, 3, "")
-        "6: ldr r0, [sp, " OUT "]\n ldr r2, [sp, " OUT_END "]\n cmp r0, r2\n beq 8f\n b 1b\n"
-        "8: add sp, #24\n"
+        "5: ldr r0, [sp, " OUT "]\n"
+        LOW_LANE(r8, r9)
+        "ldmia r1!, {r2, r4, r5, r6, r7}\n mov r8, r4\n lsls r4, r7, #22\n bmi 7f\n"
+        STORE_4(REQUANTISE, 0, 1, 2, 3)
+        "6: adds r0, #1\n str r0, [sp, " OUT "]\n lsls r4, r7, #21\n bmi 8f\n b 1b\n"
+        OUTSIDE(0) OUTSIDE(1) OUTSIDE(2) OUTSIDE(3)
+        "8: add sp, " FRAME "\n"
         POP_ALL
-        LIMIT(0) LIMIT(1) LIMIT(2) LIMIT(3)
-        "7: str r1, [sp, " STREAM "]\n mov r1, r4\n"
-        SCALE_4(4, 5, 6, 7, TIE)
-        "ldr r1, [sp, " STREAM "]\n b 6b\n"
-        LIMIT(4) LIMIT(5) LIMIT(6) LIMIT(7)
+        "7: ldmia r1!, {r4}\n mov lr, r4\n"
+        STORE_4(REQUANTISE_TIES, 4, 5, 6, 7)
+        "ldr r4, [sp, " END "]\n mov lr, r4\n b 6b\n"
+        OUTSIDE_TIES(4) OUTSIDE_TIES(5) OUTSIDE_TIES(6) OUTSIDE_TIES(7)
         );
 }
 
-// Bytes k of two words → one word of lanes, stored at r0 + 8 k. r5: bytes for the high lane, r4: for the low one.
-#define LANES(k, low, high) low high "adds r6, r7\n str r6, [r0, #" #k "]\n"
-
-static TML_FAST_CODE __attribute__((naked)) void pack_words(uint32_t *lanes, const int8_t *low, const int8_t *high, uint32_t n) {
-    (void)lanes;
-    (void)low;
-    (void)high;
-    (void)n;
+// r0-r3: ends of the four rows. r4: up to 0. r7: lanes. r8-r11: strides. r12: where r4 begins. lr: end of the lanes.
+TML_FAST_CODE __attribute__((naked)) void tml_swar_pack_patch(const tml_swar_patch_t *job) {
+    (void)job;
     __asm__ volatile (
         ".syntax unified\n"
-        "push {r4-r7, lr}\n adds r3, r1\n"
-        "1: ldmia r1!, {r4}\n ldmia r2!, {r5}\n"
-        LANES(0, "sxtb r6, r4\n", "lsls r7, r5, #24\n asrs r7, #8\n")
-        LANES(8, "lsls r6, r4, #16\n asrs r6, #24\n", "lsls r7, r5, #16\n asrs r7, #24\n lsls r7, #16\n")
-        LANES(16, "lsls r6, r4, #8\n asrs r6, #24\n", "lsls r7, r5, #8\n asrs r7, #24\n lsls r7, #16\n")
-        LANES(24, "asrs r6, r4, #24\n", "asrs r7, r5, #24\n lsls r7, #16\n")
-        "adds r0, #32\n cmp r1, r3\n bne 1b\n"
-        "pop {r4-r7, pc}\n"
+        PUSH_ALL
+        "mov r12, r0\n adds r0, #16\n ldmia r0!, {r1-r7}\n"
+        "mov r8, r1\n mov r9, r2\n mov r10, r3\n mov r11, r4\n mov lr, r7\n mov r7, r6\n"
+        "mov r0, r12\n ldm r0, {r0-r3}\n"
+        "adds r0, r5\n adds r1, r5\n adds r2, r5\n adds r3, r5\n rsbs r4, r5, #0\n mov r12, r4\n"
+        "1: ldrsb r5, [r0, r4]\n ldrsb r6, [r1, r4]\n lsls r6, #16\n adds r5, r6\n stmia r7!, {r5}\n"
+        "ldrsb r5, [r2, r4]\n ldrsb r6, [r3, r4]\n lsls r6, #16\n adds r5, r6\n stmia r7!, {r5}\n"
+        "adds r4, #1\n bne 1b\n"
+        "cmp r7, lr\n beq 2f\n add r0, r8\n add r1, r9\n add r2, r10\n add r3, r11\n mov r4, r12\n b 1b\n"
+        "2:\n"
+        POP_ALL
         );
-}
-
-static TML_FAST_CODE __attribute__((naked)) void pack_bytes(uint32_t *lanes, const int8_t *low, const int8_t *high, uint32_t n) {
-    (void)lanes;
-    (void)low;
-    (void)high;
-    (void)n;
-    __asm__ volatile (
-        ".syntax unified\n"
-        "push {r4, r5}\n adds r1, r3\n adds r2, r3\n rsbs r3, r3, #0\n"
-        "1: ldrsb r4, [r1, r3]\n ldrsb r5, [r2, r3]\n lsls r5, #16\n adds r4, r5\n"
-        "str r4, [r0]\n adds r0, #8\n adds r3, #1\n bne 1b\n"
-        "pop {r4, r5}\n bx lr\n"
-        );
-}
-
-TML_FAST_CODE void tml_swar_pack(uint32_t *lanes, const int8_t *low, const int8_t *high, uint32_t n) {
-    if ((((uintptr_t)low | (uintptr_t)high | n) & 3) == 0) {
-        pack_words(lanes, low, high, n);
-    } else {
-        pack_bytes(lanes, low, high, n);
-    }
 }
 
 #endif

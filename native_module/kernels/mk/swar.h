@@ -12,10 +12,10 @@
 #include "kernels/mk/swar_models.h"
 
 #if defined(__thumb__) && !defined(__thumb2__)
-void tml_swar_pack(uint32_t *lanes, const int8_t *low, const int8_t *high, uint32_t n);
+void tml_swar_pack_patch(const tml_swar_patch_t *job);
 void tml_swar_dot(const tml_swar_dot_t *job);
 #else
-#define tml_swar_pack tml_swar_model_pack
+#define tml_swar_pack_patch tml_swar_model_pack_patch
 #define tml_swar_dot tml_swar_model_dot
 #endif
 

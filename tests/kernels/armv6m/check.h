@@ -31,7 +31,7 @@ extern volatile uint32_t registers_lost;
 
 // All primitives by the name of their assembly; each compares one random case.
 #define PRIMITIVES(X) \
-    X(tml_swar_pack) \
+    X(tml_swar_pack_patch) \
     X(tml_swar_dot) \
     X(tml_swar_pack_columns) \
     X(tml_swar_pack_columns_2) \
