@@ -45,17 +45,20 @@ def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | str:
     if f["out_features"] < 2 or f["in_features"] > _MAX_INPUTS:
         return "one row, or more than 65536 inputs"
     weights = np.frombuffer(step.constants["weights"], np.int8).reshape(f["out_features"], -1)
-    shared = shared_requant(weights, step.constants["channels"], f)
-    scales = [shared] * len(weights) if shared else requants(weights, step.constants["channels"], f)
-    if scales is None:
-        return "no requantisation by two multiplications was found for a row"
-    layer = split(weights)
+    layer, channels = split(weights), step.constants["channels"]
+    scales = requantisation(weights, channels, f)
     constants = {
         "weights": weight_words(layer),
-        "channels": starts(layer, step.constants["channels"], scales),
-        "aux": stream(layer, scales),
+        "channels": starts(layer, channels, scales),
+        "aux": stream(layer, channels, scales),
     }
     return replace(step, constants=constants, scratch_bytes=_scratch_bytes(layer, f["out_features"]))
+
+
+def requantisation(weights: Array, channels: bytes, fields: dict[str, int]) -> list[Requant]:
+    """One for all rows, one for each, or none where there is no proof for one of them: then the device rounds step by step."""
+    shared = shared_requant(weights, channels, fields)
+    return [shared] if shared else requants(weights, channels, fields) or []
 
 
 def split(weights: Array) -> Layer:
@@ -110,19 +113,22 @@ def starts(layer: Layer, channels: bytes, scales: list[Requant]) -> bytes:
     """What the sums start at. Even rows, in the low lanes, collect what windows start at."""
     biases = [CHANNEL.unpack(channels, at)["bias"] for at in range(0, len(channels), CHANNEL.nbytes)]
     values = np.zeros(len(layer.weights), np.int64)
-    values[: len(biases)] = np.array(biases, np.int64) - [scale.origin for scale in scales]
+    values[: len(biases)] = np.array(biases, np.int64) - ([scale.origin for scale in scales] or 0)
     values[::2] -= _START * sum(map(len, layer.chunks))
     return values.astype(np.uint32).tobytes()
 
 
-def stream(layer: Layer, scales: list[Requant]) -> bytes:
-    """``aux``: sizes, scales, rest, windows."""
-    words = [scale.words() for scale in (scales[:1] if len(set(scales)) == 1 else scales)]
+def stream(layer: Layer, channels: bytes, scales: list[Requant]) -> bytes:
+    """``aux``: sizes, scales or channels, rest, windows."""
     rest = rest_words(layer.rest, len(layer.weights))
     lengths = [steps | (_CHUNK_ENDS if last else 0) for chunk in layer.chunks for steps, last in _marked(chunk)]
-    sizes = [len(words), len(rest), len(layer.chunks), len(lengths)]
-    head = np.array([*sizes, *(word for row in words for word in row), *rest], np.uint32).tobytes()
-    return head + bytes(lengths)
+    sizes = _words([len(scales), len(rest), len(layer.chunks), len(lengths)])
+    scaling = _words([word for scale in scales for word in scale.words()]) if scales else channels
+    return sizes + scaling + _words(rest) + bytes(lengths)
+
+
+def _words(values: list[int]) -> bytes:
+    return np.array(values, np.uint32).tobytes()
 
 
 def _marked(chunk: list[int]) -> list[tuple[int, bool]]:
