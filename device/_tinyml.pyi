@@ -35,11 +35,19 @@ class Model:
     def profile(self, clock: int | Callable[[], int]) -> tuple[int, ...]:
         """One inference; the ticks that each record of the module took, in order.
 
-        clock: address of a counter as for run_counted, or a function such as time.ticks_us, whose ticks wrap at 2^30.
+        clock: address of a counter as for run_counted, or a function such as time.ticks_us, whose ticks count modulo 2^30.
         """
-    def slices(self, record: int) -> int:
-        """In how many slices a record can be run: at least 1. Raises IndexError."""
-    def run_slice(self, record: int, slice: int) -> None:
-        """Run one slice of a record. All slices of all records, record after record, are an inference. Raises IndexError."""
+    def step(self, clock: int | Callable[[], int], budget: int) -> bool:
+        """Run slices of an inference for so many ticks, at least one slice; True when the inference is done.
+
+        run, run_counted, profile, selftest, run_slice and restart abandon an inference that was begun.
+        """
+    def restart(self) -> None:
+        """The next step begins an inference."""
+    def run_slice(self, record: int, slice: int) -> int:
+        """Run one slice of a record, if it has that many; returns how many it has, at least 1. Raises IndexError.
+
+        All slices of all records, record after record, are an inference.
+        """
     def selftest(self, index: int) -> int:
         """Run one test vector; returns how many output bytes differ. Raises IndexError."""

@@ -11,13 +11,13 @@
 
 #include "tml_counter.h"
 #include "tml_exec.h"
-#include "tml_slice.h"
 
 typedef struct {
     mp_obj_base_t base;
     mp_obj_t source; // keeps the module's bytes alive
     uint8_t *arena;
     tml_plan_t plan;
+    tml_position_t position; // of the inference that step() began
 } model_t;
 
 static void raise_fault(tml_status_t status, const tml_fault_t *fault) {
@@ -38,6 +38,7 @@ static mp_obj_t model_make_new(const mp_obj_type_t *type, size_t n_args, size_t 
         raise_fault(status, &fault);
     }
     model_t *self = mp_obj_malloc(model_t, type);
+    self->position = (tml_position_t) {0, 0};
     self->source = args[0];
     self->plan = plan;
     self->arena = m_malloc(plan.header->arena_bytes);
@@ -55,6 +56,13 @@ static model_t *get_model(mp_obj_t self_in) {
     return MP_OBJ_TO_PTR(self_in);
 }
 
+// For what makes a whole inference: abandons the one that step() began.
+static model_t *get_model_anew(mp_obj_t self_in) {
+    model_t *self = get_model(self_in);
+    self->position = (tml_position_t) {0, 0};
+    return self;
+}
+
 static uint32_t get_index(mp_obj_t arg, uint32_t count) {
     mp_int_t index = mp_obj_get_int(arg);
     if (index < 0 || (mp_uint_t)index >= count) {
@@ -64,7 +72,7 @@ static uint32_t get_index(mp_obj_t arg, uint32_t count) {
 }
 
 static mp_obj_t model_run(mp_obj_t self_in) {
-    model_t *self = get_model(self_in);
+    model_t *self = get_model_anew(self_in);
     tml_run(&self->plan, self->arena);
     return mp_const_none;
 }
@@ -72,7 +80,7 @@ static MP_DEFINE_CONST_FUN_OBJ_1(model_run_obj, model_run);
 
 // run_counted(address): ticks of a free-running counter that pass during run() alone.
 static mp_obj_t model_run_counted(mp_obj_t self_in, mp_obj_t address_in) {
-    model_t *self = get_model(self_in);
+    model_t *self = get_model_anew(self_in);
     uintptr_t address = (uintptr_t)mp_obj_get_int_truncated(address_in);
     uint32_t start = tml_counter(address);
     tml_run(&self->plan, self->arena);
@@ -80,56 +88,83 @@ static mp_obj_t model_run_counted(mp_obj_t self_in, mp_obj_t address_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(model_run_counted_obj, model_run_counted);
 
-static bool is_callable(mp_obj_t object) {
-    return MP_OBJ_TYPE_HAS_SLOT(mp_obj_get_type(object), call);
+// A counter as above, or a function without arguments such as time.ticks_us.
+typedef struct {
+    mp_obj_t function; // or MP_OBJ_NULL
+    uintptr_t address;
+} ticker_t;
+
+static ticker_t get_ticker(mp_obj_t clock) {
+    if (MP_OBJ_TYPE_HAS_SLOT(mp_obj_get_type(clock), call)) {
+        return (ticker_t) {clock, 0};
+    }
+    return (ticker_t) {MP_OBJ_NULL, (uintptr_t)mp_obj_get_int_truncated(clock)};
 }
 
-// A function without arguments such as time.ticks_us where one is given, else a counter as above.
-static inline uint32_t read_clock(mp_obj_t function, uintptr_t address) {
-    if (function == MP_OBJ_NULL) {
-        return tml_counter(address);
+// Ticks have 30 bits, as MicroPython's have on most boards.
+static uint32_t ticks_since(uint32_t start, const ticker_t *ticker) {
+    uint32_t now;
+    if (ticker->function == MP_OBJ_NULL) {
+        now = tml_counter(ticker->address);
+    } else {
+        now = (uint32_t)mp_obj_get_int_truncated(mp_call_function_n_kw(ticker->function, 0, 0, NULL));
     }
-    return (uint32_t)mp_obj_get_int_truncated(mp_call_function_n_kw(function, 0, 0, NULL));
+    return (now - start) & 0x3fffffff;
 }
 
 // profile(clock): ticks of each record of one inference. The tuple is there before the inference begins.
 static mp_obj_t model_profile(mp_obj_t self_in, mp_obj_t clock) {
-    model_t *self = get_model(self_in);
+    model_t *self = get_model_anew(self_in);
+    const ticker_t ticker = get_ticker(clock);
     uint32_t n = self->plan.header->n_records;
-    mp_obj_t function = is_callable(clock) ? clock : MP_OBJ_NULL;
-    uintptr_t address = function == MP_OBJ_NULL ? (uintptr_t)mp_obj_get_int_truncated(clock) : 0;
-    uint32_t mask = function == MP_OBJ_NULL ? 0xffffffff : 0x3fffffff; // MicroPython's ticks have 30 bits or more
     mp_obj_tuple_t *ticks = MP_OBJ_TO_PTR(mp_obj_new_tuple(n, NULL));
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t start = read_clock(function, address);
+        uint32_t start = ticks_since(0, &ticker);
         tml_run_record(&self->plan, self->arena, i);
-        ticks->items[i] = mp_obj_new_int_from_uint((read_clock(function, address) - start) & mask);
+        ticks->items[i] = MP_OBJ_NEW_SMALL_INT(ticks_since(start, &ticker));
     }
     return MP_OBJ_FROM_PTR(ticks);
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(model_profile_obj, model_profile);
 
-// slices(record): in how many slices a record can be run.
-static mp_obj_t model_slices(mp_obj_t self_in, mp_obj_t record_in) {
-    model_t *self = get_model(self_in);
-    uint32_t record = get_index(record_in, self->plan.header->n_records);
-    return mp_obj_new_int_from_uint(tml_slices(&self->plan.records[record]));
-}
-static MP_DEFINE_CONST_FUN_OBJ_2(model_slices_obj, model_slices);
-
-// run_slice(record, slice): one of them.
+// run_slice(record, slice): one slice of a record; returns how many it has.
 static mp_obj_t model_run_slice(mp_obj_t self_in, mp_obj_t record_in, mp_obj_t slice_in) {
-    model_t *self = get_model(self_in);
+    model_t *self = get_model_anew(self_in);
     uint32_t record = get_index(record_in, self->plan.header->n_records);
-    uint32_t slice = get_index(slice_in, tml_slices(&self->plan.records[record]));
-    tml_run_slice(&self->plan, self->arena, record, slice, TML_PLANNED_SCRATCH);
-    return mp_const_none;
+    uint32_t slice = get_index(slice_in, UINT32_MAX);
+    return mp_obj_new_int_from_uint(tml_run_slice(&self->plan, self->arena, record, slice, TML_PLANNED_SCRATCH));
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(model_run_slice_obj, model_run_slice);
 
+// step(clock, budget): slices of an inference for so many ticks, of which the next is expected to take as long as the last; at
+// least one. True: the inference is done.
+static mp_obj_t model_step(mp_obj_t self_in, mp_obj_t clock, mp_obj_t budget_in) {
+    model_t *self = get_model(self_in);
+    const ticker_t ticker = get_ticker(clock);
+    const mp_int_t budget = mp_obj_get_int(budget_in);
+    const uint32_t start = ticks_since(0, &ticker);
+    uint32_t passed = 0, last;
+    do {
+        if (tml_step(&self->plan, self->arena, &self->position)) {
+            return mp_const_true;
+        }
+        last = passed;
+        passed = ticks_since(start, &ticker);
+    } while ((mp_int_t)(2 * passed - last) <= budget);
+    return mp_const_false;
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(model_step_obj, model_step);
+
+// restart(): the next step() begins an inference.
+static mp_obj_t model_restart(mp_obj_t self_in) {
+    get_model_anew(self_in);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(model_restart_obj, model_restart);
+
 // selftest(index): how many output bytes differ from the expected ones.
 static mp_obj_t model_selftest(mp_obj_t self_in, mp_obj_t index_in) {
-    model_t *self = get_model(self_in);
+    model_t *self = get_model_anew(self_in);
     uint32_t index = get_index(index_in, self->plan.header->n_selftests);
     return mp_obj_new_int_from_uint(tml_selftest(&self->plan, self->arena, index));
 }
@@ -201,7 +236,8 @@ static MP_DEFINE_CONST_FUN_OBJ_0(get_target_obj, get_target);
     X(MP_QSTR_run, model_run_obj) \
     X(MP_QSTR_run_counted, model_run_counted_obj) \
     X(MP_QSTR_profile, model_profile_obj) \
-    X(MP_QSTR_slices, model_slices_obj) \
+    X(MP_QSTR_step, model_step_obj) \
+    X(MP_QSTR_restart, model_restart_obj) \
     X(MP_QSTR_run_slice, model_run_slice_obj) \
     X(MP_QSTR_selftest, model_selftest_obj) \
     X(MP_QSTR_tensor, model_tensor_obj)

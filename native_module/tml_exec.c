@@ -20,13 +20,33 @@ void tml_run(const tml_plan_t *plan, uint8_t *arena) {
     }
 }
 
-void tml_run_slice(const tml_plan_t *plan, uint8_t *arena, uint32_t index, uint32_t slice, uint32_t scratch) {
+uint32_t tml_run_slice(const tml_plan_t *plan, uint8_t *arena, uint32_t index, uint32_t slice, uint32_t scratch) {
     const tml_context_t context = {arena, plan->module};
-    tml_record_t record = tml_slice(&plan->records[index], slice);
+    tml_record_t part;
+    const uint32_t slices = tml_slice(&plan->records[index], slice, &part);
     if (scratch != TML_PLANNED_SCRATCH) {
-        tml_move_scratch(&record, scratch);
+        tml_move_scratch(&part, scratch);
     }
-    kernel_of(plan->target, &record.head)(&context, &record);
+    if (slice < slices) {
+        kernel_of(plan->target, &part.head)(&context, &part);
+    }
+    return slices;
+}
+
+bool tml_step(const tml_plan_t *plan, uint8_t *arena, tml_position_t *position) {
+    const uint32_t n_records = plan->header->n_records;
+    if (position->record < n_records) {
+        const uint32_t slices = tml_run_slice(plan, arena, position->record, position->slice, TML_PLANNED_SCRATCH);
+        position->slice++;
+        if (position->slice == slices) {
+            *position = (tml_position_t) {position->record + 1, 0};
+        }
+    }
+    if (position->record < n_records) {
+        return false;
+    }
+    *position = (tml_position_t) {0, 0};
+    return true;
 }
 
 void tml_selftest_fill(uint32_t *state, uint8_t *out, uint32_t bytes) {

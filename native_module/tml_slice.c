@@ -1,31 +1,28 @@
 #include "tml_slice.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-// Multiply-accumulates of a slice, where the units allow: about half a millisecond on a Cortex-M0+ at 125 MHz. Other operators
-// take longer for what they do to each element.
+// Multiply-accumulates of a slice, where the units allow: about half a millisecond on a Cortex-M0+ at 125 MHz.
 #ifndef TML_SLICE_STEPS
-#define TML_SLICE_STEPS (16384u)
+#define TML_SLICE_STEPS (16384)
 #endif
-#define TAPS (TML_SLICE_STEPS / 2)
+// Other operators take longer for what they do to each element.
 #define ELEMENTS (TML_SLICE_STEPS / 8)
-#define EXPONENTIALS (TML_SLICE_STEPS / 256)
 
 // Kernels take four pixels at a time, and eight output features.
 #define PIXELS (4)
 #define FEATURES (8)
 
-// Units of output that a record is cut along, and how many of them each slice has; the last slice has what is left over too.
-typedef struct {
-    uint32_t units, per_slice;
-} cut_t;
+#define IS_CONV (1u << TML_OP_CONV_2D | 1u << TML_OP_DEPTHWISE_CONV_2D)
+#define IS_POOL (1u << TML_OP_AVERAGE_POOL_2D | 1u << TML_OP_MAX_POOL_2D)
+#define IS(record, set) ((1u << (record)->head.op & (set)) != 0)
 
-// How an operator is cut, and what becomes of a record that is to make `n` units from `first` on.
+// A record is cut along units of its output. Each slice has `step` of them, the last one what is left over too.
 typedef struct {
-    cut_t (*cut)(const tml_record_t *record);
-    void (*take)(tml_record_t *record, uint32_t first, uint32_t n);
-} slicer_t;
+    uint32_t units, step;
+} cut_t;
 
 // The image in the records of convolutions and pools: the same fields in the same order.
 typedef struct {
@@ -42,136 +39,92 @@ SAME_PLACE(tml_pool_t, out_h);
 SAME_PLACE(tml_pool_t, pad_top);
 SAME_PLACE(tml_pool_t, dilation_w);
 
-// As many units as there are steps for, in multiples of `grain`.
-static cut_t cut(uint32_t units, uint32_t steps, uint32_t grain) {
-    return (cut_t) {units, steps > grain ? steps - steps % grain : grain};
+static uint8_t *image_in(tml_record_t *record) {
+    return (uint8_t *)record + (IS(record, IS_POOL) ? offsetof(tml_pool_t, in_h) : offsetof(tml_conv_t, in_h));
 }
 
-// Rows, as many as make whole blocks of pixels.
-static uint32_t rows_of_blocks(uint32_t out_w) {
-    return out_w % PIXELS == 0 ? 1 : out_w % 2 == 0 ? PIXELS / 2 : PIXELS;
+// As many units as there are steps for, in multiples of `grain`, a power of two. (Sizes so large that they wrap make small slices.)
+static cut_t cut(uint32_t units, uint32_t steps_per_unit, uint32_t grain) {
+    uint32_t step = steps_per_unit != 0 ? TML_SLICE_STEPS / steps_per_unit & -grain : 0;
+    return (cut_t) {units, step > grain ? step : grain};
 }
 
-static cut_t cut_conv(const tml_record_t *record) {
-    const tml_conv_t *c = &record->conv;
-    uint32_t rows = TML_SLICE_STEPS / c->filter_h / c->filter_w / c->in_c / c->out_w / c->out_c;
-    return cut(c->out_h, rows, rows_of_blocks(c->out_w));
-}
-
-// Which side is the longer one decides the order of the DSP kernel's weights. Others work on four rows at a time.
-static cut_t cut_depthwise(const tml_record_t *record) {
-    const tml_conv_t *c = &record->conv;
-    uint32_t rows = TAPS / c->filter_h / c->filter_w / c->out_w / c->out_c;
-    bool fixed = c->variant == TML_VARIANT_DSP && c->out_h > c->out_w;
-    return cut(fixed ? 1 : c->out_h, rows, c->variant == TML_VARIANT_PLAIN ? 1 : PIXELS);
-}
-
-static cut_t cut_pool(const tml_record_t *record) {
-    const tml_pool_t *p = &record->pool;
-    return cut(p->out_h, TAPS / p->filter_h / p->filter_w / p->out_w / p->out_c, 1);
-}
-
-// Output rows `first` to `first + n`. Their windows begin further down: by whole rows of the input once the padding is used up.
-static void take_rows(tml_record_t *record, uint16_t *at, uint32_t first, uint32_t n) {
-    image_t image;
-    memcpy(&image, at, sizeof(image));
-    const uint32_t down = first * image.stride_h, rows = down > image.pad_top ? down - image.pad_top : 0;
-    record->head.input += rows * image.in_w * image.in_c;
-    record->head.output += first * image.out_w * image.out_c;
-    image.pad_top = (uint16_t)(image.pad_top - (down - rows));
-    image.in_h = (uint16_t)(image.in_h - rows);
-    image.out_h = (uint16_t)n;
-    memcpy(at, &image, sizeof(image));
-}
-
-static void take_conv(tml_record_t *record, uint32_t first, uint32_t n) {
-    take_rows(record, &record->conv.in_h, first, n);
-}
-
-static void take_pool(tml_record_t *record, uint32_t first, uint32_t n) {
-    take_rows(record, &record->pool.in_h, first, n);
-}
-
-// Rows of the output; of a single one its features, if their weights are in plain order.
-static cut_t cut_fully_connected(const tml_record_t *record) {
-    const tml_fully_connected_t *fc = &record->fully_connected;
-    uint32_t features = TML_SLICE_STEPS / fc->in_features;
-    if (fc->rows == 1 && fc->variant == TML_VARIANT_PLAIN) {
-        return cut(fc->out_features, features, FEATURES);
+// Rows of the output.
+static cut_t cut_image(const tml_head_t *head, const image_t *image) {
+    uint32_t steps = (uint32_t)image->out_w * image->out_c * image->filter_h * image->filter_w, grain = 1;
+    bool dense = head->op == TML_OP_CONV_2D;
+    if (dense) {
+        grain = image->out_w % PIXELS == 0 ? 1 : image->out_w % 2 == 0 ? PIXELS / 2 : PIXELS; // whole blocks of pixels
+    } else if (head->variant == TML_VARIANT_SWAR) {
+        grain = PIXELS; // rows that are made at a time
     }
-    return cut(fc->rows, features / fc->out_features, 1);
+    // Which side is the longer one decides the order of the weights of the DSP kernel for depthwise convolutions.
+    bool fixed = !dense && head->variant == TML_VARIANT_DSP && image->out_h > image->out_w;
+    return cut(fixed ? 1 : image->out_h, steps * (dense ? image->in_c : 2), grain);
 }
 
-static void take_fully_connected(tml_record_t *record, uint32_t first, uint32_t n) {
-    tml_fully_connected_t *fc = &record->fully_connected;
-    if (fc->rows == 1) {
-        fc->weights += first * fc->in_features;
-        fc->channels += first * sizeof(tml_channel_t);
-        fc->output += first;
-        fc->out_features = n;
-    } else {
-        fc->input += first * fc->in_features;
-        fc->output += first * fc->out_features;
-        fc->rows = n;
-    }
+// Their windows begin further down in the input: by whole rows of it once the padding is used up.
+static void take_rows(tml_head_t *head, image_t *image, uint32_t first, uint32_t n) {
+    const uint32_t down = first * image->stride_h, rows = down > image->pad_top ? down - image->pad_top : 0;
+    head->input += rows * image->in_w * image->in_c;
+    head->output += first * image->out_w * image->out_c;
+    image->pad_top = (uint16_t)(image->pad_top - (down - rows));
+    image->in_h = (uint16_t)(image->in_h - rows);
+    image->out_h = (uint16_t)n;
 }
 
-static cut_t cut_add(const tml_record_t *record) {
-    return cut(record->add.count, ELEMENTS, ELEMENTS);
+// Features of the only row of the output.
+static void take_features(tml_fully_connected_t *fc, uint32_t first, uint32_t n) {
+    fc->weights += first * fc->in_features;
+    fc->channels += first * sizeof(tml_channel_t);
+    fc->output += first;
+    fc->out_features = n;
 }
 
-static void take_add(tml_record_t *record, uint32_t first, uint32_t n) {
-    tml_add_t *add = &record->add;
+static void take_elements(tml_add_t *add, uint32_t first, uint32_t n) {
     add->input += first;
     add->input2 += first;
     add->output += first;
     add->count = n;
 }
 
-static cut_t cut_softmax(const tml_record_t *record) {
-    return cut(record->softmax.rows, EXPONENTIALS / record->softmax.depth, 1);
-}
-
-static void take_softmax(tml_record_t *record, uint32_t first, uint32_t n) {
-    tml_softmax_t *softmax = &record->softmax;
-    softmax->input += first * softmax->depth;
-    softmax->output += first * softmax->depth;
-    softmax->rows = n;
-}
-
-// Operators that are not here run in one slice.
-static const slicer_t slicers[TML_N_OPS] = {
-    [TML_OP_CONV_2D] = {cut_conv, take_conv},
-    [TML_OP_DEPTHWISE_CONV_2D] = {cut_depthwise, take_conv},
-    [TML_OP_FULLY_CONNECTED] = {cut_fully_connected, take_fully_connected},
-    [TML_OP_AVERAGE_POOL_2D] = {cut_pool, take_pool},
-    [TML_OP_MAX_POOL_2D] = {cut_pool, take_pool},
-    [TML_OP_ADD] = {cut_add, take_add},
-    [TML_OP_SOFTMAX] = {cut_softmax, take_softmax},
-};
-
-static cut_t cut_of(const tml_record_t *record) {
-    const slicer_t *slicer = &slicers[record->head.op];
-    return slicer->cut != NULL ? slicer->cut(record) : (cut_t) {1, 1};
-}
-
-uint32_t tml_slices(const tml_record_t *record) {
-    const cut_t all = cut_of(record);
-    return all.units > all.per_slice ? all.units / all.per_slice : 1;
-}
-
-tml_record_t tml_slice(const tml_record_t *record, uint32_t slice) {
-    tml_record_t part = *record;
-    const cut_t all = cut_of(record);
-    const uint32_t slices = tml_slices(record), first = slice * all.per_slice;
-    if (slices > 1) {
-        slicers[record->head.op].take(&part, first, slice + 1 < slices ? all.per_slice : all.units - first);
+// Operators that are not named here run in one slice, and so do layouts of weights that cannot be cut.
+static cut_t cut_record(const tml_record_t *record, const image_t *image) {
+    const tml_fully_connected_t *fc = &record->fully_connected;
+    if (IS(record, IS_CONV | IS_POOL)) {
+        return cut_image(&record->head, image);
     }
-    return part;
+    if (record->head.op == TML_OP_FULLY_CONNECTED && fc->variant == TML_VARIANT_PLAIN && fc->rows == 1) {
+        return cut(fc->out_features, fc->in_features, FEATURES);
+    }
+    if (record->head.op == TML_OP_ADD && record->head.variant == TML_VARIANT_PLAIN) {
+        return cut(record->add.count, TML_SLICE_STEPS / ELEMENTS, ELEMENTS);
+    }
+    return (cut_t) {1, 1};
+}
+
+uint32_t tml_slice(const tml_record_t *record, uint32_t slice, tml_record_t *part) {
+    image_t image;
+    *part = *record;
+    memcpy(&image, image_in(part), sizeof(image));
+    const cut_t all = cut_record(record, &image);
+    const uint32_t slices = all.units / all.step, first = slice * all.step, n = slice + 1 < slices ? all.step : all.units - first;
+    if (slices <= 1) {
+        return 1;
+    }
+    if (record->head.op == TML_OP_FULLY_CONNECTED) {
+        take_features(&part->fully_connected, first, n);
+    } else if (record->head.op == TML_OP_ADD) {
+        take_elements(&part->add, first, n);
+    } else {
+        take_rows(&part->head, &image, first, n);
+        memcpy(image_in(part), &image, sizeof(image));
+    }
+    return slices;
 }
 
 void tml_move_scratch(tml_record_t *record, uint32_t scratch) {
-    if (slicers[record->head.op].take == take_conv) {
+    if (IS(record, IS_CONV)) {
         record->conv.scratch = scratch;
     } else if (record->head.op == TML_OP_FULLY_CONNECTED) {
         record->fully_connected.scratch = scratch;

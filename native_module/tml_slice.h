@@ -3,15 +3,10 @@
 #ifndef TML_SLICE_H
 #define TML_SLICE_H
 
-#include <stdbool.h>
-
 #include "tml_format.h"
 
-// How many slices a verified record has, at least 1.
-uint32_t tml_slices(const tml_record_t *record);
-
-// The record that makes slice `slice` of them.
-tml_record_t tml_slice(const tml_record_t *record, uint32_t slice);
+// Returns how many slices a verified record has, at least 1; part becomes the record that makes slice `slice`, if there is one.
+uint32_t tml_slice(const tml_record_t *record, uint32_t slice, tml_record_t *part);
 
 // Gives a record another place for its scratch, if it uses any.
 void tml_move_scratch(tml_record_t *record, uint32_t scratch);

@@ -1,5 +1,5 @@
 import struct
-from time import ticks_diff, ticks_us
+from time import ticks_us
 
 from .quant import dequantize, quantize_into
 from .source import HEADER_BYTES, memory_error, native, not_a_module, open_source
@@ -21,13 +21,12 @@ class Model:
     def __init__(self, source, verify=True):
         self._buffer, self.weights_in_place, name = open_source(source)
         self.module_bytes = len(self._buffer)
-        self.arena_bytes, n_inputs, n_outputs, self.n_selftests, self._records, offset = _header(self._buffer, name)
+        self.arena_bytes, n_inputs, n_outputs, self.n_selftests, offset = _header(self._buffer, name)
         if verify:
             _verify(self._buffer, name)
         self._native = self._load(name)
         self._metadata = None
-        self._inferences = 0
-        self._abandon()
+        self._task = None  # of arun(): its token
         views = [self._native.tensor(i) for i in range(n_inputs + n_outputs)]
         tensors = [_tensor(self._buffer, offset + i * _TENSOR_BYTES) for i in range(n_inputs + n_outputs)]
         self.inputs, self.outputs = tuple(views[:n_inputs]), tuple(views[n_inputs:])
@@ -65,56 +64,37 @@ class Model:
 
     def run(self):
         """Inputs to outputs. Allocates nothing."""
-        self._abandon()
+        self._task = None
         self._native.run()
 
     def step(self, budget_us):
         """Part of an inference, for about budget_us microseconds; True when it is done, else call it again."""
-        begin = now = ticks_us()
-        while not self._run_slice():
-            last, now = now, ticks_us()
-            # The next slice is expected to take as long as the last.
-            if ticks_diff(now, begin) + ticks_diff(now, last) > budget_us:
-                return False
-        return True
+        self._task = None
+        return self._native.step(ticks_us, budget_us)
 
     async def arun(self, budget_us=2000):
         """As run(), while other asyncio tasks go on: at most about budget_us at a time without them."""
         from asyncio import sleep_ms
 
-        self._abandon()
-        mine = self._inferences
-        while not self.step(budget_us):
-            await sleep_ms(0)
-            if self._inferences != mine:
-                raise RuntimeError("another inference of this model began during arun(): give each task its own Model")
+        self._native.restart()
+        mine = self._task = object()
+        try:
+            while not self._native.step(ticks_us, budget_us):
+                await sleep_ms(0)
+                if self._task is not mine:
+                    raise RuntimeError(
+                        "another inference of this model began during arun(): give each task its own Model"
+                    )
+        finally:
+            if self._task is mine:  # also when cancelled
+                self._native.restart()
 
     def profile(self, clock=None, unit="us"):
         """Time of each layer: a list of (operator, time) that prints as a table. Overwrites the inputs."""
         from .profile import profile
 
-        self._abandon()
+        self._task = None
         return profile(self._native, self._buffer, clock, unit)
-
-    def _run_slice(self):
-        # One slice further; True when it was the last of an inference.
-        if not self._slices:
-            self._slices = self._native.slices(self._record)
-        self._native.run_slice(self._record, self._slice)
-        self._slice += 1
-        if self._slice < self._slices:
-            return False
-        self._slice = self._slices = 0
-        self._record += 1
-        if self._record < self._records:
-            return False
-        self._abandon()
-        return True
-
-    def _abandon(self):
-        # The next step() begins a new inference.
-        self._record = self._slice = self._slices = 0
-        self._inferences = (self._inferences + 1) & 0xFFFF
 
     def predict(self, inputs):
         """Real numbers in, real numbers out: a list with one (nested) sequence per input; returns one flat list per output."""
@@ -141,12 +121,13 @@ class Model:
         """Runs the module's own test vectors; True when every output byte is as the compiler computed it. Overwrites the inputs."""
         if not self.n_selftests:
             raise ValueError("the module has no self-test vectors")
-        self._abandon()
+        self._task = None
         return all(self._native.selftest(i) == 0 for i in range(self.n_selftests))
 
     def reset(self):
         """Forgets what a stateful model remembers between runs (these remember nothing), and an inference that step() began."""
-        self._abandon()
+        self._task = None
+        self._native.restart()
 
     def __repr__(self):
         shape = "x".join(str(d) for d in self.input_shape[0][1:] or self.input_shape[0])
@@ -160,8 +141,8 @@ def _header(buffer, name):
     # What Python needs of the header; the native loader checks everything else.
     if len(buffer) < HEADER_BYTES:
         raise not_a_module(name)
-    fields = struct.unpack_from("<4sHHIH2xI4xBBBxH2xI", buffer, 0)
-    magic, version, _, size, target, arena_bytes, n_inputs, n_outputs, n_selftests, n_records, tensors_offset = fields
+    fields = struct.unpack_from("<4sHHIH2xI4xBBB5xI", buffer, 0)
+    magic, version, _, size, target, arena_bytes, n_inputs, n_outputs, n_selftests, tensors_offset = fields
     if magic != b"TML\x1a":
         raise not_a_module(name)
     if version != _tinyml.FORMAT_VERSION:
@@ -173,7 +154,7 @@ def _header(buffer, name):
         numbers = (name, len(buffer), size)
         raise ValueError("%s: %d B, its header says %d: cut short or extended, upload it again" % numbers)
     _check_target(target, name)
-    return arena_bytes, n_inputs, n_outputs, n_selftests, n_records, tensors_offset
+    return arena_bytes, n_inputs, n_outputs, n_selftests, tensors_offset
 
 
 def _check_target(target, name):

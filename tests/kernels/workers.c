@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "tml_exec.h"
-#include "tml_slice.h"
 
 #define WORKERS (2)
 
@@ -21,9 +20,10 @@ typedef struct {
 static void *work(void *argument) {
     worker_t *worker = argument;
     for (uint32_t record = 0; record < worker->plan->header->n_records; record++) {
-        const uint32_t slices = tml_slices(&worker->plan->records[record]);
-        for (uint32_t slice = worker->number; slice < slices; slice += WORKERS, worker->slices++) {
-            tml_run_slice(worker->plan, worker->arena, record, slice, worker->scratch);
+        uint32_t slice = worker->number;
+        while (slice < tml_run_slice(worker->plan, worker->arena, record, slice, worker->scratch)) {
+            slice += WORKERS;
+            worker->slices++;
         }
         pthread_barrier_wait(worker->barrier);
     }

@@ -20,7 +20,7 @@ PLANNED_SCRATCH = 0xFFFFFFFF
 
 
 class Record(ctypes.Structure):
-    """One record as C passes it by value."""
+    """One record as C passes it stores it."""
 
     _fields_ = (("bytes", ctypes.c_uint8 * RECORD_BYTES),)
 
@@ -30,14 +30,17 @@ class SliceLibrary(NativeLibrary):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._lib.tml_slices.restype = ctypes.c_uint32
-        self._lib.tml_slice.restype = Record
+        self._lib.tml_slice.restype = ctypes.c_uint32
 
     def slices(self, record: bytes) -> list[bytes]:
         """The records that a record is cut into."""
-        whole = Record.from_buffer_copy(record)
-        n = self._lib.tml_slices(ctypes.byref(whole))
-        return [bytes(self._lib.tml_slice(ctypes.byref(whole), ctypes.c_uint32(i)).bytes) for i in range(n)]
+        whole, part = Record.from_buffer_copy(record), Record()
+        n = self._lib.tml_slice(ctypes.byref(whole), ctypes.c_uint32(0), ctypes.byref(part))
+        parts = []
+        for i in range(n):
+            self._lib.tml_slice(ctypes.byref(whole), ctypes.c_uint32(i), ctypes.byref(part))
+            parts.append(bytes(part.bytes))
+        return parts
 
     def run_slices(
         self, model: NativeModel, inputs: list[np.ndarray], order: np.random.Generator
