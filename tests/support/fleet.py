@@ -104,7 +104,7 @@ def answer(
     """Every open, offered action of a rollout gets this feedback."""
     with writing(instance.engine) as session:
         query = select(Action.id, Action.device_id, Action.seq).where(
-            Action.rollout_id == rollout, Action.open, Action.state != "scheduled"
+            Action.rollout_id == rollout, Action.open, (Action.state != "scheduled") | Action.cancel
         )
         said = [
             Feedback(key, device, seq + 1, execution, finished, **more) for key, device, seq in session.execute(query)

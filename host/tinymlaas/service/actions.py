@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from ..errors import ServiceError
 from .changes import PART, insert_or_skip, parts, touch
-from .tables import Action, ActionEvent, now
+from .tables import Action, ActionEvent, Device, UtcDateTime, now
 
 SCHEDULED, OFFERED, DOWNLOADING, DOWNLOADED = "scheduled", "offered", "downloading", "downloaded"
 TESTING, CONFIRMED, FAILED, REJECTED, CANCELED = "testing", "confirmed", "failed", "rejected", "canceled"
@@ -202,7 +202,7 @@ def move(session: Session, where: ColumnElement[bool], to: str, reason: str, mos
             changed_at=now(),
         )
     )
-    return _record(session, change, to, reason)
+    return _record(session, change, reason)
 
 
 def ask_back(session: Session, where: ColumnElement[bool], reason: str) -> int:
@@ -212,37 +212,39 @@ def ask_back(session: Session, where: ColumnElement[bool], reason: str) -> int:
     while count := move(session, unseen, CANCELED, reason):
         total += count
     change = update(Action).where(where, Action.open, ~Action.cancel)
-    return total + _record(session, change.values(cancel=True, revision=Action.revision + 1), "", reason)
+    return total + _record(session, change.values(cancel=True, revision=Action.revision + 1), reason)
 
 
-def _record(session: Session, change: Any, state: str, detail: str) -> int:
-    """Runs an UPDATE of actions and writes an event for each; ``state`` "" means: it stays as it is."""
-    returning = change.returning(Action.id, Action.device_id, Action.revision, Action.state)
+def _record(session: Session, change: Any, detail: str) -> int:
+    """Runs an UPDATE of actions, writes an event for each, tells the devices; how many."""
+    returning = change.returning(Action.id, Action.device_id)
     rows = session.execute(returning, execution_options={"synchronize_session": False}).all()
     if rows:
-        session.execute(insert(ActionEvent), [_event(row.id, row.revision, state or row.state, detail) for row in rows])
+        _tell_story(session, [row.id for row in rows], detail)
         touch(session, (row.device_id for row in rows))
     return len(rows)
 
 
+def _tell_story(session: Session, ids: Iterable[int], detail: str) -> None:
+    """An event for each action, as it stands now."""
+    told = literal(now(), UtcDateTime()), literal(detail[:_DETAIL])
+    for part in parts(ids, PART):
+        rows = select(Action.id, Action.revision, Action.state, *told).where(Action.id.in_(part))
+        columns = ["action_id", "seq", "state", "at", "detail"]
+        session.execute(insert(ActionEvent).from_select(columns, rows, include_defaults=False))
+
+
 def schedule(session: Session, rollout: int, model: int, stage: int, devices: Iterable[str]) -> int:
     """New actions for devices that have none in this rollout and no open one for this model; how many there are now."""
-    made = 0
+    at, made = now(), 0
+    same: dict[str, Any] = {"rollout_id": rollout, "model_id": model, "stage": stage, "state": SCHEDULED, "open": True}
+    same |= {"cancel": False, "seq": 0, "revision": 1, "reason": "", "errors": 0, "created_at": at, "changed_at": at}
     for part in parts(devices, PART):
-        at = now()
-        same = {"rollout_id": rollout, "model_id": model, "stage": stage, "state": SCHEDULED, "open": True}
-        fixed = {
-            "cancel": False,
-            "seq": 0,
-            "revision": 1,
-            "reason": "",
-            "errors": 0,
-            "created_at": at,
-            "changed_at": at,
-        }
-        rows = [{"device_id": device, **same, **fixed} for device in part]
-        ids = session.scalars(insert_or_skip(session, Action).returning(Action.id), rows).all()
-        if ids:
-            session.execute(insert(ActionEvent), [_event(key, 1, SCHEDULED, "") for key in ids])
+        rows = select(
+            Device.id, *(literal(value, Action.__table__.c[name].type) for name, value in same.items())
+        ).where(Device.id.in_(part))
+        new = insert_or_skip(session, Action).from_select(["device_id", *same], rows, include_defaults=False)
+        ids = session.scalars(new.returning(Action.id)).all()
+        _tell_story(session, ids, "")
         made += len(ids)
     return made

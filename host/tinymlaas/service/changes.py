@@ -7,11 +7,11 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, delete, event, func, insert, inspect, select, update
+from sqlalchemy import Engine, delete, event, func, insert, inspect, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, SessionTransaction
 
-from .tables import Base, Change, Device, Token, now
+from .tables import Base, Change, Device, Token, UtcDateTime, now
 
 EVERYBODY = "*"
 KEPT_S = 600  # a process that has not looked for longer drops all it holds
@@ -27,14 +27,13 @@ def touch(session: Session, devices: Iterable[str]) -> None:
     for part in parts(sorted(set(devices)), PART):
         bump = update(Device).where(Device.id.in_(part)).values(revision=Device.revision + 1)
         session.execute(bump, execution_options={"synchronize_session": False})
-        _write(session, part)
+        rows = select(Device.id, literal(now(), UtcDateTime())).where(Device.id.in_(part))
+        _keep(session, insert(Change).from_select(["device_id", "at"], rows, include_defaults=False))
 
 
-def _write(session: Session, devices: Collection[str]) -> None:
-    at = now()
-    rows = [{"device_id": device, "at": at} for device in devices]
-    ids = session.scalars(insert(Change).returning(Change.id, sort_by_parameter_order=True), rows).all()
-    session.info.setdefault("changes", {}).update(zip(ids, devices, strict=True))
+def _keep(session: Session, statement: Any) -> None:
+    written = session.execute(statement.returning(Change.id, Change.device_id))
+    session.info.setdefault("changes", {}).update({row.id: row.device_id for row in written})
 
 
 def listen(engine: Engine, told: Told) -> None:
@@ -76,7 +75,8 @@ def _of_objects(session: Session, context: Any, instances: Any) -> None:
     if any(isinstance(item, Token) and _differs(item, ("revoked_at",)) for item in session.dirty):
         found = [EVERYBODY]
     if found:
-        _write(session, found)
+        at = now()
+        _keep(session, insert(Change).values([{"device_id": device, "at": at} for device in found]))
     enrolled = {item.id for item in session.new if isinstance(item, Device)}
     session.info.setdefault("enrolled", set()).update(enrolled)
 
