@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from .. import __version__
 from ..errors import ServiceError, TinymlError
 from .capabilities import parse_profile
+from .changes import insert_or_skip
 from .compiler import CompilerDied, Job, Result, compile_apart
 from .database import reading, writing
 from .instance import Instance
@@ -45,9 +45,8 @@ def ensure(session: Session, version_id: int, profile: str) -> Build:
     known = select(Build).where(Build.version_id == version_id, Build.profile == profile)
     found = session.scalar(known)
     if found is None:
-        insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(Build)
         values = {"version_id": version_id, "profile": profile, "state": "queued", "attempts": 0}
-        session.execute(insert.values(values).on_conflict_do_nothing())
+        session.execute(insert_or_skip(session, Build), [values])
         found = session.scalars(known).one()
     return found
 

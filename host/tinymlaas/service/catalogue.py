@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ..errors import ServiceError
 from ..target import load_boards
-from . import audit, builder
+from . import audit, builder, changes
 from .capabilities import Capabilities, current_profile, of_board, profile_of, rfc7228_class
 from .compiler import Job, Result, compile_apart
 from .database import writing
@@ -76,13 +76,12 @@ def _check(upload: Upload) -> None:
 def model_named(session: Session, name: str, create: bool = False) -> Model:
     """A model by name, locked when it is to get another version; ServiceError 404 when there is none."""
     query = select(Model).where(Model.name == name)
-    model = session.scalar(query.with_for_update() if create else query)
-    if model is None and not create:
-        raise ServiceError(404, f"there is no model '{name[:70]}'", "GET /api/v1/models lists them")
+    if create:
+        session.execute(changes.insert_or_skip(session, Model), [{"name": name, "created_at": now()}])
+        query = query.with_for_update()
+    model = session.scalar(query)
     if model is None:
-        model = Model(name=name)
-        session.add(model)
-        session.flush()
+        raise ServiceError(404, f"there is no model '{name[:70]}'", "GET /api/v1/models lists them")
     return model
 
 
