@@ -49,7 +49,11 @@ def compile_model(data: bytes, name: str, target: str = "any", metadata: dict[st
 
 def plan_graph(graph: Graph, target: str, metadata: dict[str, Any]) -> Plan:
     """Lower, find lifetimes, assign memory, and have it checked by the independent verifier."""
-    steps = tuple(_lower(graph, op, target) for op in graph.ops)
+    return plan_steps(graph, target, tuple(_lower(graph, op, target) for op in graph.ops), metadata)
+
+
+def plan_steps(graph: Graph, target: str, steps: tuple[Step, ...], metadata: dict[str, Any]) -> Plan:
+    """The plan of steps that have been chosen."""
     spans = lifetimes(steps, graph.tensors, graph.inputs, graph.outputs)
     placed, arena_bytes = assign(spans)
     bound = live_bytes(spans, scratch=False)
@@ -61,9 +65,13 @@ def plan_graph(graph: Graph, target: str, metadata: dict[str, Any]) -> Plan:
 
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
+    return choose(graph, op, plain_step(graph, op, target), target)
+
+
+def plain_step(graph: Graph, op: Op, target: str) -> Step:
+    """An operator lowered for the plain kernel, which every build has."""
     step = OPS[op.code].lower(graph, op, target)
-    outputs = graph.tensor(step.operands["output"]).size
-    return choose(graph, op, replace(step, outputs=outputs), target)
+    return replace(step, outputs=graph.tensor(step.operands["output"]).size)
 
 
 def _metadata(graph: Graph, data: bytes, extra: dict[str, Any]) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def fit(measured: Sequence[Measured]) -> dict[str, dict[str, dict[str, costs.Cou
         for key in sorted({(m.step.variant, m.step.operator) for m in mine}):
             count = _counts_of(*key, target)
             if count is not None:
-                found = _solve([(count(m.step), m.count) for m in mine if (m.step.variant, m.step.operator) == key])
+                found = solve([(count(m.step), m.count) for m in mine if (m.step.variant, m.step.operator) == key])
                 table[target].setdefault(key[0], {})[key[1]] = found
     return table
 
@@ -123,7 +123,7 @@ def _counts_of(variant: str, operator: str, target: str) -> Callable[[Step], cos
     return None
 
 
-def _solve(rows: Iterable[tuple[costs.Counts, float]]) -> costs.Counts:
+def solve(rows: Iterable[tuple[costs.Counts, float]]) -> costs.Counts:
     """Costs of the parts, none negative, by least squares of the relative errors; each distinct layer counts once."""
     distinct = {(tuple(counts.items()), total): (counts, total) for counts, total in rows}.values()
     names = sorted({name for counts, _ in distinct for name, n in counts.items() if n})

@@ -64,6 +64,7 @@ def facts(module: Module, profile: Profile) -> dict[str, Any]:
         "how": profile.how,
         "layers": [_layer(row) for row in found],
         "total": _figures(total) | {"macs": total.macs, "whole_run": profile.whole},
+        "reading_per_layer": round(profile.reading, 1),
     }
 
 

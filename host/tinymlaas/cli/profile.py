@@ -67,7 +67,9 @@ def _print(module: Module, found: Profile) -> None:
     data.print(_table(layers, total, found.unit))
     sums = [figure_text(x, found.unit) for x in (found.total, found.whole)]
     per_mac = f", {total.measured / total.macs:.2f} per MAC" if total.macs and found.unit != "microseconds" else ""
-    data.print(f"sum of layers {sums[0]}, whole run {sums[1]} {found.unit}{per_mac}", highlight=False, soft_wrap=True)
+    off = f" (reading the counter is taken off: {found.reading:.0f} per layer)" if found.reading else ""
+    text = f"sum of layers {sums[0]}{off}, whole run {sums[1]} {found.unit}{per_mac}"
+    data.print(text, highlight=False, soft_wrap=True)
     data.print(f"unit: {found.unit}; {found.how}", highlight=False, soft_wrap=True)
 
 

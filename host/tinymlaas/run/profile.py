@@ -1,7 +1,7 @@
 """What each layer of a module takes on a board, in one warm inference on one input.
 
-Where the board has a counter (emulated boards), figures are exact: two readings surround each layer. Elsewhere (``timed.py``) they are
-microseconds by the clock.
+Where the board has a counter (emulated boards), counts are exact: two readings surround each layer, and what they take themselves,
+the same for every layer, follows from the count of a whole run and is taken off. Elsewhere (``timed.py``) it is microseconds.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Profile:
     whole: float  # one run() from outside, without looking in between
     how: str  # how it was measured and what that leaves out
     clock_hz: int = 0
+    reading: float = 0.0  # what reading the counter took in each layer, already taken off
 
     @property
     def total(self) -> float:
@@ -107,5 +108,6 @@ def decode(output: bytes) -> Any:
 
 
 def _profile(board: Board, answer: Any, unit: str, count: Callable[[int], int], how: str) -> Profile:
-    target, whole, layers = answer
-    return Profile(board.id, target, unit, tuple(float(count(t)) for t in layers), float(count(whole)), how)
+    target, whole, layers = answer[0], count(answer[1]), [count(t) for t in answer[2]]
+    reading = max(0.0, (sum(layers) - whole) / len(layers)) if layers else 0.0
+    return Profile(board.id, target, unit, tuple(t - reading for t in layers), float(whole), how, reading=reading)

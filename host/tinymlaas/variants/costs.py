@@ -23,7 +23,7 @@ def table() -> dict[str, dict[str, dict[str, Counts]]]:
 
 
 def fitted(target: str, variant: str, operator: str, counts: Counts) -> float:
-    """Cycles or executed instructions; a part that the fit found to be free costs nothing."""
+    """Cycles or executed instructions; a part that the fit found to be free costs nothing, nor does what was never measured."""
     known = table().get(target) or table()[_STAND_IN]
-    costs = known[variant][operator]
+    costs = known.get(variant, {}).get(operator, {})
     return sum(costs.get(part, 0.0) * count for part, count in counts.items())

@@ -19,7 +19,8 @@ def cost(step: Step, target: str) -> float:
 
 def counts(step: Step, target: str) -> Counts:
     """How often each part of the kernel runs."""
-    return {"layer": 1.0, **_COUNTS[step.operator](step.fields, target)}
+    parts = _COUNTS.get(step.operator)
+    return {"layer": 1.0, **(parts(step.fields, target) if parts else {})}
 
 
 def _rows(inputs: int, channels: int, times: int, target: str) -> Counts:
