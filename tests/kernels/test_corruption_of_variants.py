@@ -1,7 +1,8 @@
-"""A damaged module with the layouts of the DSP kernels: their checks, C models and loop nests under ASan and UBSan."""
+"""A damaged module with the layouts of a target's own kernels: their checks, C models and loop nests under ASan and UBSan."""
 
 import subprocess
 from functools import cache
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tinymlaas.toolchain import paths
 from tinymlaas.toolchain.hostlib import build_program
 
 _SAME = {"padding": 0, "strideH": 1, "strideW": 1}
+VARIANTS = {"m4": ["dsp", "dsp", "plain", "dsp", "dsp"], "m0plus": ["swar", "swar", "plain", "swar", "swar"]}
 _HALVED = {"padding": 0, "strideH": 2, "strideW": 2, "depthMultiplier": 1}
 
 
@@ -22,18 +24,18 @@ def _weights(rng: np.random.Generator, shape: tuple[int, ...], axis: int = 0) ->
 
 
 @cache
-def compiled() -> Compiled:
-    """CONV_2D, DEPTHWISE_CONV_2D of step 1 and 2, ADD, FULLY_CONNECTED."""
+def compiled(target: str) -> Compiled:
+    """CONV_2D, DEPTHWISE_CONV_2D of step 1 and 2, ADD, FULLY_CONNECTED; with the target's own kernels though they hardly pay."""
     rng = np.random.default_rng(3)
     tensors = [
         TensorSpec((1, 5, 6, 2), 0.05, 3, name="image"),
         _weights(rng, (4, 3, 3, 2)),
         TensorSpec((1, 5, 6, 4), 0.1, -128),
         _weights(rng, (1, 3, 3, 4), axis=3),
-        TensorSpec((1, 5, 6, 4), 0.2, 4),
+        TensorSpec((1, 5, 6, 4), 0.2, -128),
         TensorSpec((1, 5, 6, 4), 0.3, 4),
         _weights(rng, (1, 3, 3, 4), axis=3),
-        TensorSpec((1, 3, 3, 4), 0.3, -1),
+        TensorSpec((1, 3, 3, 4), 0.3, -128),
         _weights(rng, (5, 36)),
         TensorSpec((1, 5), 0.4, 2, name="scores"),
     ]
@@ -44,15 +46,22 @@ def compiled() -> Compiled:
         OpSpec("DEPTHWISE_CONV_2D", (5, 6), (7,), _HALVED),
         OpSpec("FULLY_CONNECTED", (7, 8), (9,)),
     ]
-    return compile_model(write_tflite(tensors, ops, [0], [9]), "small", "m4")
+    with patch("tinymlaas.variants.plain.cost", lambda step, target: float("inf")):
+        return compile_model(write_tflite(tensors, ops, [0], [9]), "small", target)
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def target(request):
+    """A kernel target with kernels of its own."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def corrupt(tmp_path_factory):
+def corrupt(target, tmp_path_factory):
     """Runs the driver of tests/module in a mode; returns (refused, ran, skipped)."""
-    program = build_program("corrupt-m4", paths.REPO / "tests" / "module" / "corrupt.c", "m4")
+    program = build_program(f"corrupt-{target}", paths.REPO / "tests" / "module" / "corrupt.c", target)
     path = tmp_path_factory.mktemp("module") / "small.tml"
-    path.write_bytes(compiled().module)
+    path.write_bytes(compiled(target).module)
 
     def run(*mode: str) -> tuple[int, ...]:
         done = subprocess.run([program, path, *mode], capture_output=True, text=True, timeout=600, check=False)
@@ -62,13 +71,13 @@ def corrupt(tmp_path_factory):
     return run
 
 
-def test_every_dsp_kernel_is_in_the_module():
-    assert [step.variant for step in compiled().plan.steps] == ["dsp", "dsp", "plain", "dsp", "dsp"]
+def test_every_kernel_is_in_the_module(target):
+    assert [step.variant for step in compiled(target).plan.steps] == VARIANTS[target]
 
 
-def test_every_byte_changed(corrupt):
+def test_every_byte_changed(target, corrupt):
     refused, ran, skipped = corrupt("flip")
-    assert refused + ran + skipped == 12 * len(compiled().module)
+    assert refused + ran + skipped == 12 * len(compiled(target).module)
     assert min(refused, ran) > 1000
 
 
