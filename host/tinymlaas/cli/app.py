@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import boards, convert, deploy, inspect, profile, push, run, serve, signer
+from . import boards, convert, deploy, inspect, profile, push, rollout, run, serve, signer, simulate
 
 app = typer.Typer(
     help="From a trained int8 network to inference on a MicroPython board.",
@@ -25,6 +25,8 @@ app.command("profile")(profile.profile)
 app.command("serve")(serve.serve)
 app.command("push")(push.push)
 app.command("signer")(signer.signer)
+app.command("simulate")(simulate.simulate)
+app.add_typer(rollout.app, name="rollout")
 
 
 def _version(wanted: bool) -> None:
