@@ -52,7 +52,7 @@ def test_layers_by_the_clock(digits, board):
     assert (found.target, found.unit, len(found.layers)) == ("x64", "microseconds", LAYERS)
     assert min(found.layers) > 0
     assert found.whole / 3 < found.total < found.whole * 3
-    assert max(found.layers) == found.layers[2]  # has nearly half of all MACs
+    assert found.layers[2] > found.layers[8]  # 25 times the MACs
 
 
 def test_json(digits):

@@ -27,8 +27,9 @@ _PATIENCE = 100  # rounds without a change
 _CHANGE = 0.01  # of the sum, that counts as one
 _LIMIT_S = 5.0
 _HOST_HOW = "smallest of repeated runs by this computer's clock; says nothing about a microcontroller"
-_UNIX_HOW = "average of {runs} runs by this computer's clock; says nothing about a microcontroller"
-_SERIAL_HOW = "average of {runs} runs by the board's own clock"
+_UNIX_HOW = "smallest average of {runs} runs by this computer's clock; says nothing about a microcontroller"
+_SERIAL_HOW = "smallest average of {runs} runs by the board's own clock"
+_BATCHES = 5
 _HEAP_BYTES = 64 << 20
 
 # The first inferences are the self-test's: after them, caches are warm and inputs have been set.
@@ -36,17 +37,21 @@ _TIMED = """
 import json, time, tinyml, _tinyml
 m = tinyml.Model({path!r})
 m.selftest() if m.n_selftests else m.run()
-p = m.profile()
-t = time.ticks_us()
-for _ in range(p.runs):
-    m.run()
-t = time.ticks_diff(time.ticks_us(), t)
+whole = layers = None
+for _ in range({batches}):
+    p = m.profile()
+    t = time.ticks_us()
+    for _ in range(p.runs):
+        m.run()
+    t = time.ticks_diff(time.ticks_us(), t) / p.runs
+    whole = min(whole or t, t)
+    layers = [min(a, x) for a, (_, x) in zip(layers, p)] if layers else [x for _, x in p]
 try:
     import machine
     hz = machine.freq()
 except (ImportError, AttributeError):
     hz = 0
-print(json.dumps([_tinyml.target(), t / p.runs, [x for _, x in p], p.runs, hz if isinstance(hz, int) else hz[0]]))
+print(json.dumps([_tinyml.target(), whole, layers, p.runs, hz if isinstance(hz, int) else hz[0]]))
 """
 
 
@@ -96,7 +101,8 @@ def profile_without_port(board: Board, module: Module) -> Profile:
 
 
 def _timed(device: Device, path: str, board: str, how: str) -> Profile:
-    target, whole, layers, runs, clock_hz = decode(device.exec(_TIMED.format(path=path), INFERENCE_TIMEOUT_S))
+    code = _TIMED.format(path=path, batches=_BATCHES)
+    target, whole, layers, runs, clock_hz = decode(device.exec(code, INFERENCE_TIMEOUT_S))
     return Profile(board, target, "microseconds", tuple(layers), whole, how.format(runs=runs), clock_hz)
 
 
