@@ -24,7 +24,7 @@ MAX_MODULE_BYTES = 1 << 28  # keeps every 32-bit sum of an offset and a size far
 TARGETS = {"any": 0, "m0plus": 1, "m3": 2, "m4": 3, "rv32": 4, "x64": 5}
 
 # Kernel variants: which constant layout a record uses. A build has some of them for some operators; every build has `plain`.
-VARIANTS = {"plain": 0, "swar": 1, "dsp": 2, "tile": 3}
+VARIANTS = {"plain": 0, "swar": 1, "dsp": 2, "tile": 3, "linear": 4}
 
 DTYPES = {"int8": 1, "uint8": 2, "int16": 3, "int32": 4, "float32": 5, "bool": 6}
 DTYPE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "int32": 4, "float32": 4, "bool": 1}

@@ -38,7 +38,7 @@ def run(program: Path, seed: int) -> subprocess.CompletedProcess[str]:
 
 def declared() -> set[str]:
     """Every primitive that the headers declare for Armv6-M."""
-    headers = (paths.native_dir() / "kernels" / "mk").glob("swar*.h")
+    headers = (paths.native_dir() / "kernels" / "mk").glob("*.h")
     text = "\n".join(path.read_text() for path in headers)
     blocks = re.findall(r"#if defined\(__thumb__\) && !defined\(__thumb2__\)\n(.*?)#e", text, re.S)
     return set(re.findall(r"^\w[^\n]*?\b(tml_\w+)\(", "\n".join(blocks), re.M))

@@ -7,11 +7,12 @@ from dataclasses import replace
 from ..graph import Graph, Op
 from ..plan import Candidate, Step
 from ..planfmt import VARIANTS as NUMBERS
-from . import dsp, plain, swar_conv_2d, swar_depthwise_conv_2d, swar_fully_connected, tile_conv_2d
+from . import dsp, linear_add, plain, swar_conv_2d, swar_depthwise_conv_2d, swar_fully_connected, tile_conv_2d
 from .base import Variant
 
 VARIANTS: tuple[Variant, ...] = (
     *dsp.VARIANTS,
+    *linear_add.VARIANTS,
     *swar_conv_2d.VARIANTS,
     *swar_depthwise_conv_2d.VARIANTS,
     *swar_fully_connected.VARIANTS,

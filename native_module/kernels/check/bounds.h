@@ -79,4 +79,7 @@ tml_status_t tml_check_image(const tml_bounds_t *bounds, const tml_head_t *head,
 // What CONV_2D and DEPTHWISE_CONV_2D share; the weights have `weights_bytes`, the scratch needs `scratch_needed`.
 tml_status_t tml_check_conv(tml_bounds_t *bounds, const tml_conv_t *conv, uint64_t weights_bytes, uint32_t scratch_needed);
 
+// Operands and range of an ADD, whatever its numbers mean.
+tml_status_t tml_check_addition(tml_bounds_t *bounds, const tml_add_t *add);
+
 #endif // TML_BOUNDS_H
