@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +14,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from .. import __version__
 from ..errors import ServiceError, TinymlError
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 def create_app(settings: Settings) -> FastAPI:
     """The service; database and store are opened (and brought up to date) at once, TinymlError when they cannot be."""
     instance = open_instance(settings)
-    app = FastAPI(
+    app = _Service(
         title="TinyML as a Service",
         version=__version__,
         openapi_url=f"{API}/openapi.json",
@@ -46,9 +47,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.instance = instance
-    device_path = DeviceApp(instance)
-    app.state.background = [device_path.presence.run]
-    app.add_middleware(_DevicePath, device_path=device_path)
+    app.state.device_path = DeviceApp(instance)
+    app.state.background = [app.state.device_path.presence.run]
     app.add_middleware(LimitBody, limit=_body_limit(settings))
     _answer_errors(app)
     app.include_router(_general())
@@ -74,21 +74,24 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         instance.engine.dispose()
 
 
-class _DevicePath:
-    """ASGI: requests of devices go straight to their own app, past routing and everything else that pages and operators need."""
-
-    def __init__(self, app: ASGIApp, device_path: DeviceApp) -> None:
-        self.app = app
-        self.device_path = device_path
+class _Service(FastAPI):
+    """Requests of devices go straight to their own app, past all that pages and operators need: it is twice as fast."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(self.device_path.prefix):
-            await self.app(scope, receive, send)
+        """One request, or the lifespan."""
+        device_path: DeviceApp = self.state.device_path
+        if scope["type"] != "http" or not scope["path"].startswith(device_path.prefix):
+            await super().__call__(scope, receive, send)
             return
         try:
-            await self.device_path(scope, receive, send)
+            await device_path(scope, receive, send)
         except (ServiceError, HTTPException, SQLAlchemyError, TinymlError) as error:
             await _as_answer(error, scope)(scope, receive, send)
+        except Exception:
+            log.exception("%s %s", scope["method"], scope["path"])
+            await answer(ServiceError(500, "a defect of the service", "please report it with the service's log"))(
+                scope, receive, send
+            )
 
 
 def _general() -> APIRouter:
@@ -101,11 +104,13 @@ def _general() -> APIRouter:
             session.execute(text("SELECT 1"))
         return shapes.Health(status="ok", version=__version__)
 
-    @router.get("/metrics", response_class=PlainTextResponse, responses=refusals())
-    def prometheus(here: Here, caller: Viewer) -> str:
+    text_plain: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+
+    @router.get("/metrics", response_class=Response, responses=refusals() | text_plain)
+    def prometheus(here: Here, caller: Viewer) -> Response:
         """Counts for Prometheus."""
         with reading(here.engine) as session:
-            return metrics.text(session)
+            return PlainTextResponse(metrics.text(session))
 
     return router
 
