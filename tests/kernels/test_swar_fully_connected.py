@@ -173,15 +173,15 @@ def test_check_refuses_damaged_streams() -> None:
     case = small_case()
     words = np.frombuffer(case.constants[: len(case.constants) // 4 * 4], "<u4")[case.fields["aux"] // 4 :]
     scales, rest, chunks, windows = (int(n) for n in words[:4])
-    first_rest = 4 + 6 * scales
-    assert (scales, rest > 3, chunks, windows > 1) == (6, True, 1, True)
+    first_rest = 4 + 3 * 6
+    assert (scales, rest > 3, chunks, windows > 1) == (0, True, 1, True)
     assert check(damaged(case, 1, rest)) == ""
     for word, values in {
-        0: (0, 2, 1 << 30),
+        0: (2, 1 << 30),
         1: (0, rest + 1, 0xFFFFFFFF),
         2: (0, 2, 0xFFFFFFFF),
         3: (0, windows - 1, windows + 1, 0xFFFFFFFF),
-        4 + 4: (31, 0xFFFFFFFF),
+        4 + 2: (31, 0x80000000),
         first_rest: (rest - 2, rest, 0xFFFFFFFF),
         first_rest + 1: (9, 6 << 24, 0xFF000000),
         first_rest + rest: (0, 0x11111111, 0x81818181, 0xFFFFFFFF),

@@ -14,7 +14,7 @@ from ..graph import Array, Graph, Op
 from ..plan import Step
 from ..planfmt import CHANNEL
 from .base import Variant
-from .swar import MAX_WINDOW, Requant, clip_windows, requants, shared_requant
+from .swar import MAX_WINDOW, Requant, clip_windows, shared_requant
 
 _ROWS = 4  # of a group that shares the inputs
 _BLOCK_ROWS = 128
@@ -46,19 +46,13 @@ def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | str:
         return "one row, or more than 65536 inputs"
     weights = np.frombuffer(step.constants["weights"], np.int8).reshape(f["out_features"], -1)
     layer, channels = split(weights), step.constants["channels"]
-    scales = requantisation(weights, channels, f)
+    scale = shared_requant(weights, channels, f)
     constants = {
         "weights": weight_words(layer),
-        "channels": starts(layer, channels, scales),
-        "aux": stream(layer, channels, scales),
+        "channels": starts(layer, channels, scale),
+        "aux": stream(layer, channels, scale),
     }
     return replace(step, constants=constants, scratch_bytes=_scratch_bytes(layer, f["out_features"]))
-
-
-def requantisation(weights: Array, channels: bytes, fields: dict[str, int]) -> list[Requant]:
-    """One for all rows, one for each, or none where there is no proof for one of them: then the device rounds step by step."""
-    shared = shared_requant(weights, channels, fields)
-    return [shared] if shared else requants(weights, channels, fields) or []
 
 
 def split(weights: Array) -> Layer:
@@ -109,22 +103,21 @@ def weight_words(layer: Layer) -> bytes:
     return b"".join(out)
 
 
-def starts(layer: Layer, channels: bytes, scales: list[Requant]) -> bytes:
+def starts(layer: Layer, channels: bytes, scale: Requant | None) -> bytes:
     """What the sums start at. Even rows, in the low lanes, collect what windows start at."""
     biases = [CHANNEL.unpack(channels, at)["bias"] for at in range(0, len(channels), CHANNEL.nbytes)]
     values = np.zeros(len(layer.weights), np.int64)
-    values[: len(biases)] = np.array(biases, np.int64) - ([scale.origin for scale in scales] or 0)
+    values[: len(biases)] = np.array(biases, np.int64) - (scale.origin if scale else 0)
     values[::2] -= _START * sum(map(len, layer.chunks))
     return values.astype(np.uint32).tobytes()
 
 
-def stream(layer: Layer, channels: bytes, scales: list[Requant]) -> bytes:
-    """``aux``: sizes, scales or channels, rest, windows."""
+def stream(layer: Layer, channels: bytes, scale: Requant | None) -> bytes:
+    """``aux``: sizes; the scale, or the channels where rows differ in theirs or none was proven; rest, windows."""
     rest = rest_words(layer.rest, len(layer.weights))
     lengths = [steps | (_CHUNK_ENDS if last else 0) for chunk in layer.chunks for steps, last in _marked(chunk)]
-    sizes = _words([len(scales), len(rest), len(layer.chunks), len(lengths)])
-    scaling = _words([word for scale in scales for word in scale.words()]) if scales else channels
-    return sizes + scaling + _words(rest) + bytes(lengths)
+    sizes = _words([int(scale is not None), len(rest), len(layer.chunks), len(lengths)])
+    return sizes + (_words(scale.words()) if scale else channels) + _words(rest) + bytes(lengths)
 
 
 def _words(values: list[int]) -> bytes:

@@ -3,8 +3,8 @@
 // Input [rows][in_features], output [rows][out_features]; input, output and scratch must not overlap.
 //
 // Constants. `weights`: per block and chunk of the input what tml_swar_rows takes, all rounded up: inputs to two, rows to four.
-// `channels`: per row, rounded up to four, what its sum starts at. `aux`: a layer_t, tml_swar_scale_t for each row or one for all, or
-// tml_channel_t for each row, whose bias is not used; the rest; a byte per window. Scratch: sums of a block of rows, then a chunk of the input as tml_swar_rows takes it.
+// `channels`: per row, rounded up to four, what its sum starts at. `aux`: a layer_t; a tml_swar_scale_t for all rows, or
+// a tml_channel_t for each, whose bias is not used; the rest; a byte per window. Scratch: sums of a block of rows, then a chunk of the input as tml_swar_rows takes it.
 // Compiler: host/tinymlaas/variants/swar_fully_connected.py.
 #include <string.h>
 
@@ -16,7 +16,7 @@
 #define BLOCK_ROWS (128)
 
 typedef struct {
-    uint32_t scales; // 0: channels
+    uint32_t scales; // 1, or 0: channels
     uint32_t rest; // words: per block the number of entries, entries of bits 0-15 input, 16-23 weight, 24-31 row of the block
     uint32_t chunks;
     uint32_t windows;
@@ -30,9 +30,8 @@ typedef struct {
     const uint32_t *rest;
     const uint8_t *windows;
     uint32_t chunks;
-    const tml_swar_scale_t *scales; // with `one_scale`, for all rows
-    const tml_channel_t *channels; // NULL: scales
-    bool one_scale;
+    const void *scaling; // tml_swar_scale_t or tml_channel_t
+    bool shared; // the former
     uint32_t *x; // lanes of a chunk of the input
 } row_t;
 
@@ -47,7 +46,7 @@ static uint32_t round_up_4(uint32_t n) {
 
 // Bytes between a layer_t and its rest.
 static uint64_t scale_bytes(const tml_fully_connected_t *fc, const layer_t *layer) {
-    return layer->scales == 0 ? (uint64_t)fc->out_features * sizeof(tml_channel_t) : (uint64_t)layer->scales * sizeof(tml_swar_scale_t);
+    return layer->scales != 0 ? sizeof(tml_swar_scale_t) : (uint64_t)fc->out_features * sizeof(tml_channel_t);
 }
 
 static const uint32_t *rest_of(const tml_fully_connected_t *fc, const layer_t *layer) {
@@ -63,9 +62,8 @@ static row_t row_of(const tml_context_t *context, const tml_fully_connected_t *f
         .rest = rest_of(fc, layer),
         .windows = (const uint8_t *)(rest_of(fc, layer) + layer->rest),
         .chunks = layer->chunks,
-        .scales = (const tml_swar_scale_t *)(const void *)(layer + 1),
-        .channels = layer->scales == 0 ? (const tml_channel_t *)(const void *)(layer + 1) : NULL,
-        .one_scale = layer->scales == 1,
+        .scaling = layer + 1,
+        .shared = layer->scales != 0,
         .x = (uint32_t *)(void *)(context->arena + fc->scratch) + round_up_4(block_rows(fc, 0)),
     };
     return row;
@@ -95,17 +93,14 @@ static void add_rest(row_t *row, uint32_t *sums) {
 
 // Output bytes of n rows, the first of the block being `first`.
 static void scale(const row_t *row, const uint32_t *sums, uint32_t first, uint32_t n, int8_t *output) {
-    if (row->one_scale) {
-        tml_swar_scale_rows(sums, output, n, row->scales);
+    if (row->shared) {
+        tml_swar_scale_rows(sums, output, n, row->scaling);
         return;
     }
     const tml_range_t range = TML_RANGE_OF(row->fc);
-    for (uint32_t i = 0; i < n; i++) {
-        if (row->channels == NULL) {
-            tml_swar_scale_rows(sums + i, output + i, 1, row->scales + first + i);
-        } else {
-            output[i] = tml_requantise((int32_t)sums[i], row->channels + first + i, range.zero_point, range.low, range.high);
-        }
+    const tml_channel_t *channel = (const tml_channel_t *)row->scaling + first;
+    for (const uint32_t *end = sums + n; sums != end; sums++, channel++) {
+        *output++ = tml_requantise((int32_t)*sums, channel, range.zero_point, range.low, range.high);
     }
 }
 
@@ -167,32 +162,27 @@ static tml_status_t check_rest(const tml_bounds_t *bounds, const tml_fully_conne
     return word != end ? tml_fail(bounds, TML_CONSTANTS, n, n - (uint32_t)(end - word)) : TML_OK;
 }
 
-static tml_status_t check_scales(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, const layer_t *layer) {
+static tml_status_t check_scaling(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, const layer_t *layer) {
     if (layer->scales == 0) {
         return tml_check_channels(bounds, fc->aux + (uint32_t)sizeof(layer_t), fc->out_features);
     }
-    const tml_swar_scale_t *scales = (const tml_swar_scale_t *)(const void *)(layer + 1);
-    for (uint32_t i = 0; i < layer->scales; i++) {
-        if (scales[i].factor_bits > 30) {
-            return tml_fail(bounds, TML_QUANTISATION, i, 0);
-        }
-    }
-    return TML_OK;
+    const tml_swar_scale_t *scale = (const tml_swar_scale_t *)(const void *)(layer + 1);
+    return scale->factor_bits > 30 ? tml_fail(bounds, TML_QUANTISATION, scale->factor_bits, 30) : TML_OK;
 }
 
 // `aux`: its sizes, then what is in it.
 static tml_status_t check_layer(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, uint32_t *most) {
     TML_TRY(tml_check_constants(bounds, fc->aux, fc->aux_bytes));
     const layer_t *layer = (const layer_t *)(const void *)(bounds->module + fc->aux);
-    if (fc->aux_bytes < sizeof(layer_t) || (layer->scales > 1 && layer->scales != fc->out_features)) {
-        return tml_fail(bounds, TML_CONSTANTS, fc->aux_bytes, fc->out_features);
+    if (fc->aux_bytes < sizeof(layer_t) || layer->scales > 1) {
+        return tml_fail(bounds, TML_CONSTANTS, fc->aux_bytes, sizeof(layer_t));
     }
     const uint64_t bytes = sizeof(layer_t) + scale_bytes(fc, layer) + UINT64_C(4) * layer->rest + layer->windows;
     if (bytes > fc->aux_bytes) {
         return tml_fail(bounds, TML_CONSTANTS, fc->aux_bytes, (uint32_t)bytes);
     }
     const uint32_t *rest = rest_of(fc, layer);
-    TML_TRY(check_scales(bounds, fc, layer));
+    TML_TRY(check_scaling(bounds, fc, layer));
     TML_TRY(check_rest(bounds, fc, rest, layer->rest));
     return check_windows(bounds, fc, layer, (const uint8_t *)(rest + layer->rest), most);
 }
