@@ -89,14 +89,16 @@ def test_inspect_shows_kernels_and_costs(digits):
     assert "cycles on pico" in head
     first = next(line.split() for line in lines if line.startswith("0 "))
     assert first[1:3] == ["CONV_2D", "swar"]
-    boards = [line.split()[0] for line in lines[lines.index(next(x for x in lines if "predicted for" in x)) + 1 :]]
-    assert boards == ["pico", "pico-w"]
+    figures = lines[lines.index("predicted:") + 1]
+    assert figures.split()[:2] == ["pico,", "pico-w"]
+    assert "ms" in figures
+    assert "at 125 MHz, without flash cache misses" in figures
 
 
 def test_inspect_names_boards_without_a_prediction(digits):
     assert "no prediction: " in call("inspect", digits / "any.tml").splitlines()[-1]
     text = call("inspect", digits / "x64.tml")
-    assert "predicted for" not in text
+    assert "predicted:" not in text
     assert text.splitlines()[-1] == "no prediction: host, unix"
 
 

@@ -137,15 +137,18 @@ def _table(facts: dict[str, Any], shown: Prediction | None) -> Table:
 
 
 def _print_predictions(facts: dict[str, Any]) -> None:
-    """One line per board; where there is no basis for a time, the count alone."""
-    table = Table(box=None, pad_edge=False)
-    for name, justify in (("predicted for", "left"), ("", "right"), ("", "left"), ("ms", "right"), ("", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    """One line per figure with the boards it is for; where there is no basis for a time, the count alone."""
+    boards: dict[tuple[str, ...], list[str]] = {}
     for p in facts["predictions"]:
-        time = "" if p["time_us"] is None else f"{p['time_us'] / 1000:.2f}"
-        table.add_row(p["board"], thousands(p["total"]), p["unit"], time, p["basis"])
-    if facts["predictions"]:
-        data.print()
+        time = "" if p["time_us"] is None else f"{p['time_us'] / 1000:.2f} ms"
+        boards.setdefault((f"{thousands(p['total'])} {p['unit']}", time, p["basis"]), []).append(p["board"])
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for justify in ("left", "right", "right", "left"):
+        table.add_column(justify=justify)
+    for figures, names in boards.items():
+        table.add_row(", ".join(names), *figures)
+    if boards:
+        data.print("predicted:", highlight=False)
         data.print(table)
     left_out = _without(facts)
     if left_out:
