@@ -150,7 +150,7 @@ static mp_obj_t model_step(mp_obj_t self_in, mp_obj_t clock, mp_obj_t budget_in)
         }
         last = passed;
         passed = ticks_since(start, &ticker);
-    } while ((mp_int_t)(2 * passed - last) <= budget);
+    } while ((mp_int_t)(2 * passed - last) < budget);
     return mp_const_false;
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(model_step_obj, model_step);

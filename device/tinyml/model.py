@@ -82,9 +82,7 @@ class Model:
             while not self._native.step(ticks_us, budget_us):
                 await sleep_ms(0)
                 if self._task is not mine:
-                    raise RuntimeError(
-                        "another inference of this model began during arun(): give each task its own Model"
-                    )
+                    raise RuntimeError("another inference of this model began during arun()")
         finally:
             if self._task is mine:  # also when cancelled
                 self._native.restart()
