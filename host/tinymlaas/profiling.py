@@ -112,7 +112,7 @@ def plot(module: Module, profile: Profile, path: Path) -> None:
         axes.legend(loc="best", fontsize=8, frameon=False)
     name = module.metadata.get("name", "module")
     title = f"{name} on {profile.board}: {figure_text(total.measured, profile.unit)} {profile.unit}"
-    axes.set_title(f"{title} per inference\n{profile.how}", fontsize=9)
+    figure.suptitle(f"{title} per inference\n{profile.how}", fontsize=9)  # over the labels too: it is long
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
