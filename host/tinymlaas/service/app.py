@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from sqlalchemy import text
@@ -20,7 +20,7 @@ from .. import __version__
 from ..errors import ServiceError, TinymlError
 from . import builder, metrics, stages
 from .api import audit, builds, devices, groups, models, rollouts, shapes, signing, tokens
-from .api.deps import Here, Viewer, refusals
+from .api.deps import Here, Viewer, only_known_query, refusals
 from .database import reading
 from .ddi import DeviceApp
 from .instance import Instance, open_instance
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     _answer_errors(app)
     app.include_router(_general())
     for noun in NOUNS:
-        app.include_router(noun.router, prefix=API)
+        app.include_router(noun.router, prefix=API, dependencies=[Depends(only_known_query)])
     return app
 
 

@@ -40,6 +40,15 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Refusal} for status in {*statuses, 400, 401, 403, 413, 422, 429, 503}}
 
 
+def only_known_query(request: Request) -> None:
+    """422 for a query parameter that the route does not have: a mistyped filter would show everything."""
+    known = {parameter.alias for parameter in request.scope["route"].dependant.query_params}
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        what = f"there are: {', '.join(sorted(known))}" if known else "leave it out"
+        raise ServiceError(422, f"query.{unknown[0][:40]}: no such parameter", what)
+
+
 def instance(request: Request) -> Instance:
     """The running instance."""
     found: Instance = request.app.state.instance
