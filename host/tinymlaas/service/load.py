@@ -107,6 +107,16 @@ def polls(server: Server, devices: int, seconds: float) -> dict[str, Any]:
     }
 
 
+async def _settled(fleet: Fleet) -> None:
+    """Until every device has declared what it is, and has an answer that does not change any more."""
+    until = asyncio.Event()
+    task = asyncio.create_task(fleet.run(until))
+    while fleet.counts["declare"] < len(fleet.devices) or fleet.counts["poll"] < 4 * len(fleet.devices):
+        await asyncio.sleep(0.1)
+    until.set()
+    await task
+
+
 async def _for(fleet: Fleet, seconds: float) -> None:
     until = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, until.set)
