@@ -5,8 +5,7 @@ Both are proven here, when the module is made; native_module/kernels/mk/swar_mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,6 +18,7 @@ MAX_SCRATCH_BYTES = 8192
 _MAX_REST = 127  # of one entry, so that two always fit one window
 _INT32_MAX = (1 << 31) - 1
 _OUT_SHIFT = 24  # the output byte is what stands above
+_FAR = 1 << 62
 _CANDIDATES = sorted(range(-32, 33), key=abs)  # offsets of the factor to try
 
 
@@ -64,92 +64,139 @@ def requants(weights: Array, channels: bytes, fields: dict[str, int], bits: int 
     weights: [channels, weights of a channel]; channels: the plain ``channel`` stream. None where a channel has no proof.
     bits: of every factor, for kernels that have them fixed and know no ties of negative sums.
     """
-    out = []
-    for reach, channel in zip(_reaches(weights, channels), _channels(channels), strict=True):
-        found = _requant(reach, channel["multiplier"], channel["shift"], fields, bits)
-        if found is None:
-            return None
-        out.append(found)
-    return out
+    return _requants(_sums(weights, channels), fields, bits)
 
 
 def shared_requant(weights: Array, channels: bytes, fields: dict[str, int]) -> Requant | None:
     """One requantisation that is right for all channels, where they have the same multiplier: arguments as of ``requants``."""
-    factors = {(channel["multiplier"], channel["shift"]) for channel in _channels(channels)}
-    if len(factors) > 1:
+    sums = _sums(weights, channels)
+    if np.ptp(sums.multiplier) or np.ptp(sums.shift):
         return None
-    low, high = zip(*_reaches(weights, channels), strict=True)
-    return _requant((min(low), max(high)), *factors.pop(), fields)
+    found = _requants(_Sums(sums.low.min()[None], sums.high.max()[None], sums.multiplier[:1], sums.shift[:1]), fields)
+    return found[0] if found else None
 
 
-def _reaches(weights: Array, channels: bytes) -> list[tuple[int, int]]:
-    """The least and the largest sum of each channel."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """The least and the largest sum of each channel, and how they are scaled: int64 [channels] each."""
+
+    low: Array
+    high: Array
+    multiplier: Array
+    shift: Array
+
+    def exact(self, sums: Array, fields: dict[str, int]) -> Array:
+        """Output bytes of sums [channels, any], as int64."""
+        limits = (fields["act_min"], fields["act_max"])
+        scaled = q.requantize(sums, self.multiplier[:, None], self.shift[:, None], fields["out_zero_point"], limits)
+        return scaled.astype(np.int64)
+
+    def likely(self, values: Array, zero_point: int) -> Array:
+        """About where outputs begin to be ``values``: [channels, values]."""
+        ratio = self.multiplier[:, None] * 2.0 ** (self.shift[:, None] - 31)
+        near: Array = np.where(ratio > 0, (values - zero_point - 0.5) / np.maximum(ratio, 2.0**-62), 0)
+        return np.clip(near, self.low[:, None], self.high[:, None]).astype(np.int64)
+
+
+def _sums(weights: Array, channels: bytes) -> _Sums:
+    entries = [CHANNEL.unpack(channels, at) for at in range(0, len(channels), CHANNEL.nbytes)]
+    bias, multiplier, shift = (np.array([e[k] for e in entries], np.int64) for k in ("bias", "multiplier", "shift"))
     magnitudes, sums = np.abs(weights.astype(np.int64)).sum(axis=1), weights.astype(np.int64).sum(axis=1)
-    biases = np.array([channel["bias"] for channel in _channels(channels)], np.int64)
-    low, high = biases - (255 * magnitudes + sums) // 2, biases + (255 * magnitudes - sums) // 2
-    return list(zip(low.tolist(), high.tolist(), strict=True))
+    return _Sums(bias - (255 * magnitudes + sums) // 2, bias + (255 * magnitudes - sums) // 2, multiplier, shift)
 
 
-def _channels(stream: bytes) -> Iterator[dict[str, int]]:
-    return (CHANNEL.unpack(stream, at) for at in range(0, len(stream), CHANNEL.nbytes))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Steps:
+    """The sums less ``origin`` at which each output begins and ends: [channels, values]; origin, limit and signed: [channels].
+
+    values are the outputs shifted to where the device has them. Where a channel has no such output, ``used`` is False.
+    """
+
+    values: Array
+    used: Array
+    begins: Array
+    ends: Array
+    origin: Array
+    limit: Array
+    signed: Array  # sums below and above zero count
+
+    def of(self, channels: Array) -> _Steps:
+        """Some of the channels."""
+        parts = (self.used, self.begins, self.ends, self.origin, self.limit, self.signed)
+        return _Steps(self.values, *(part[channels] for part in parts))
 
 
-def _requant(
-    reach: tuple[int, int], multiplier: int, shift: int, fields: dict[str, int], bits: int | None = None
-) -> Requant | None:
-    if shift > 0 or reach[0] < -_INT32_MAX or reach[1] > _INT32_MAX or reach[1] - reach[0] > _INT32_MAX:
+def _requants(sums: _Sums, fields: dict[str, int], wanted: int | None = None) -> list[Requant] | None:
+    out_of_range = (sums.low < -_INT32_MAX) | (sums.high > _INT32_MAX) | (sums.high - sums.low > _INT32_MAX)
+    if np.any((sums.shift > 0) | out_of_range):
         return None
-    zero_point, limits = fields["out_zero_point"], (fields["act_min"], fields["act_max"])
-
-    def exact(acc: Array) -> Array:
-        return q.requantize(acc, multiplier, shift, zero_point, limits).astype(np.int64)
-
-    first, last = (int(v) for v in exact(np.array(reach)))
-    steps = _thresholds(exact, reach, np.arange(first + 1, last + 1))
-    origin = int(steps[0]) - 1 if len(steps) else reach[0]
-    limit = int(steps[-1]) - origin if len(steps) else 0
-    return _fit(steps - origin, first, origin, limit, multiplier, shift, bits)
+    steps = _steps(sums, fields)
+    widest = np.minimum(30, 32 - np.maximum(1, np.frexp(steps.limit)[1]))
+    bits = np.full_like(sums.shift, wanted) if wanted else np.where(steps.signed, 23 + sums.shift, widest)
+    if np.any((bits < 0) | (steps.limit << np.maximum(bits, 0) >= 1 << 32) | (steps.signed & bool(wanted))):
+        return None
+    left = bits + _OUT_SHIFT - 31 + sums.shift
+    return _fit(steps, sums.multiplier << np.maximum(left, 0) >> np.maximum(-left, 0), bits)
 
 
-def _thresholds(exact: Callable[[Array], Array], reach: tuple[int, int], values: Array) -> Array:
-    """The smallest sum that gives at least each value: the function is monotone."""
-    below, above = np.full(len(values), reach[0] - 1), np.full(len(values), reach[1])
+def _steps(sums: _Sums, fields: dict[str, int]) -> _Steps:
+    first, last = sums.exact(np.stack([sums.low, sums.high], axis=1), fields).T[:, :, None]
+    values = np.arange(first.min(), last.max() + 1)
+    begins, used = _thresholds(sums, values, fields), (first <= values) & (values <= last)
+    ends = np.pad(begins[:, 1:] - 1, ((0, 0), (0, 1)))
+    lowest, highest = (np.take_along_axis(begins, x - values[0], axis=1) for x in (np.minimum(first + 1, last), last))
+    origin = np.where(first < last, lowest - 1, sums.low[:, None])
+    limit = np.where(first < last, highest - origin, 0)
+    begins, ends = np.where(values == first, 0, begins - origin), np.where(values == last, limit, ends - origin)
+    signed = (origin < 0) & (origin + limit > 0) & (sums.shift[:, None] < 0)
+    begins, ends = np.where(used, begins, 0), np.where(used, ends, 0)
+    return _Steps(values << _OUT_SHIFT, used, begins, ends, origin[:, 0], limit[:, 0], signed[:, 0])
+
+
+def _thresholds(sums: _Sums, values: Array, fields: dict[str, int]) -> Array:
+    """The smallest sum that gives at least each value, where there is one: the function is monotone. [channels, values]"""
+    below, above = (np.repeat(x[:, None], len(values), axis=1) for x in (sums.low - 1, sums.high))
+    near = sums.likely(values, fields["out_zero_point"])
+    probes = [np.maximum(near - 1, sums.low[:, None]), np.minimum(near + 1, sums.high[:, None])]
     while np.any(above - below > 1):
-        middle = (below + above) // 2
-        enough = exact(middle) >= values
-        below, above = np.where(enough, below, middle), np.where(enough, middle, above)
+        middle = probes.pop() if probes else (below + above) // 2
+        enough = sums.exact(middle, fields) >= values
+        below = np.where(enough, below, np.maximum(below, middle))
+        above = np.where(enough, np.minimum(above, middle), above)
     return above
 
 
-def _fit(
-    steps: Array, first: int, origin: int, limit: int, multiplier: int, shift: int, wanted: int | None
-) -> Requant | None:
-    """A factor and an offset that give ``first + i`` exactly from step i - 1 on; checked at both sides of every step."""
-    signed = origin < 0 < origin + limit and shift < 0
-    bits = wanted or (23 + shift if signed else min(30, 32 - max(1, limit.bit_length())))
-    if bits < 0 or limit << bits >= 1 << 32 or (signed and wanted):
-        return None
-    ideal = multiplier << bits + _OUT_SHIFT >> 31 - shift
-    values = np.arange(first, first + 1 + len(steps)) << _OUT_SHIFT
-    begins, ends = np.append(0, steps), np.append(steps - 1, limit)
+def _fit(steps: _Steps, ideal: Array, bits: Array) -> list[Requant] | None:
+    """Per channel a factor and an offset that give each value exactly where it should be; checked at both ends of every step."""
+    found: dict[int, Requant] = {}
+    left = np.arange(len(ideal))
     for candidate in _CANDIDATES:
-        high, low = divmod(max(0, ideal + candidate), 1 << bits)
-        found = Requant(origin, limit, high, low, bits, 0)
-        found = replace(found, negative=int(_product(found, np.array(-origin)))) if signed else found
-        least = int((values - _scaled(found, begins)).max())
-        most = int((values + (1 << _OUT_SHIFT) - 1 - _scaled(found, ends)).min())
-        if least <= most:
-            return replace(found, offset=(least + most) // 2)
+        part, factor, shift = steps.of(left), np.maximum(0, ideal[left] + candidate), bits[left]
+        negative = np.where(part.signed, _product(-part.origin, factor, shift), 0)
+        columns = (factor[:, None], shift[:, None], negative[:, None])
+        least = np.where(part.used, part.values - _scaled(part.begins, *columns), -_FAR).max(axis=1)
+        top = part.values + (1 << _OUT_SHIFT) - 1
+        most = np.where(part.used, top - _scaled(part.ends, *columns), _FAR).min(axis=1)
+        for i in np.flatnonzero(least <= most):
+            at = int(left[i])
+            high, low = divmod(int(factor[i]), 1 << int(shift[i]))
+            offset = int(least[i] + most[i]) // 2
+            scale = (int(part.origin[i]), int(part.limit[i]), high, low, int(shift[i]), offset, int(negative[i]))
+            found[at] = Requant(*scale)
+        left = left[least > most]
+        if not len(left):
+            return [found[i] for i in range(len(ideal))]
     return None
 
 
-def _product(requant: Requant, acc: Array) -> Array:
-    product: Array = acc * requant.high + (acc * requant.low >> requant.bits)
+def _product(acc: Array, factor: Array, bits: Array) -> Array:
+    high = factor >> bits
+    product: Array = acc * high + (acc * (factor - (high << bits)) >> bits)
     return product
 
 
-def _scaled(requant: Requant, acc: Array) -> Array:
+def _scaled(acc: Array, factor: Array, bits: Array, negative: Array) -> Array:
     """What the device adds ``offset`` to."""
-    product = _product(requant, acc)
-    scaled: Array = product - ((product < requant.negative) * np.int64(2) << requant.bits)
+    product = _product(acc, factor, bits)
+    scaled: Array = product - ((product < negative) * np.int64(2) << bits)
     return scaled
