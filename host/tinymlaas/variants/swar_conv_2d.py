@@ -14,7 +14,7 @@ from .swar import MAX_SCRATCH_BYTES, Requant, clip_windows, requants
 
 _PIXELS = 4
 _TARGETS = frozenset({"m0plus"})
-_SPARSE, _TIES, _LAST = 1 << 8, 1 << 9, 1 << 10  # TML_SWAR_* of kernels/mk/swar_models.h
+_TIES, _SPARSE, _LAST = 1 << 8, 1 << 9, 1 << 10  # TML_SWAR_* of kernels/mk/swar_models.h
 _MAX_LANES_BYTES = 0x8000  # entries of a rest point back from their end
 
 # Cycles, fitted to the emulated Pico.
@@ -36,16 +36,35 @@ def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
 
 
 def _scratch_bytes(f: dict[str, int]) -> int:
+    """Lanes, and where the filter reaches beyond the image, copies of patches or, if it fits, of the image with its padding."""
     patch = f["filter_h"] * f["filter_w"] * f["in_c"]
-    return 8 * (patch + -patch % 4) + (_PIXELS * patch if _needs_copies(f) else 0)
+    lanes = 8 * (patch + -patch % 4)
+    if not _outside(f):
+        return lanes
+    copies, padded = lanes + _PIXELS * patch, lanes + _padded_bytes(f)
+    return padded if copies < padded <= MAX_SCRATCH_BYTES and f["dilation_w"] == 1 else copies
 
 
-def _needs_copies(f: dict[str, int]) -> bool:
-    """Whether a filter reaches beyond the image or is dilated along rows."""
-    bottom = (f["out_h"] - 1) * f["stride_h"] + (f["filter_h"] - 1) * f["dilation_h"]
-    right = (f["out_w"] - 1) * f["stride_w"] + f["filter_w"]
-    padded = f["pad_top"] or f["pad_left"] or bottom >= f["in_h"] or right > f["in_w"]
-    return bool(padded or f["dilation_w"] != 1)
+def _reach(f: dict[str, int], side: str) -> int:
+    """Rows or columns that all filters together see."""
+    return (f[f"out_{side}"] - 1) * f[f"stride_{side}"] + (f[f"filter_{side}"] - 1) * f[f"dilation_{side}"] + 1
+
+
+def _padded_bytes(f: dict[str, int]) -> int:
+    return _reach(f, "h") * _reach(f, "w") * f["in_c"]
+
+
+def _outside(f: dict[str, int]) -> int:
+    """Pixels whose patches are copied first: they reach beyond the image, or are dilated along rows."""
+    pixels = f["out_h"] * f["out_w"]
+    return pixels if f["dilation_w"] != 1 else pixels - _inside(f, "h", "pad_top") * _inside(f, "w", "pad_left")
+
+
+def _inside(f: dict[str, int], side: str, pad: str) -> int:
+    """Positions of the filter along one side that lie inside the image."""
+    stride, last = f[f"stride_{side}"], f[f"in_{side}"] - 1 - (f[f"filter_{side}"] - 1) * f[f"dilation_{side}"]
+    begins = range(-f[pad], f[f"out_{side}"] * stride - f[pad], stride)
+    return sum(0 <= begin <= last for begin in begins)
 
 
 @dataclass(frozen=True, slots=True)

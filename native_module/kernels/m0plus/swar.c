@@ -18,6 +18,13 @@
     "ldmia r0!, {r3, r4}\n asrs r5, r2, #24\n" MULTIPLY(r3, r4) ADD_LANES \
     FLUSH
 
+// The same for the first lane pair alone: 28 cycles.
+#define HALF_WORD \
+    "ldmia r1!, {r2}\n ldr r6, [r0]\n ldr r3, [r0, #8]\n ldr r4, [r0, #16]\n ldr r7, [r0, #24]\n adds r0, #32\n" \
+    "sxtb r5, r2\n muls r6, r5\n lsls r5, r2, #16\n asrs r5, #24\n muls r3, r5\n adds r6, r3\n" \
+    "lsls r5, r2, #8\n asrs r5, #24\n muls r4, r5\n adds r6, r4\n asrs r5, r2, #24\n muls r7, r5\n adds r6, r7\n" \
+    "add r8, r6\n add r6, r12\n asrs r6, #16\n add r9, r6\n"
+
 // r3: accumulator → output byte, given to `store`. r2, r8, r5-r7: tml_swar_scale_t in order. Each has its OUTSIDE behind it, for
 // accumulators below 0 (at once: the product is 0) and above the limit.
 #define CLAMP(label) "cmp r3, r8\n bhi 8" #label "f\n"
@@ -33,9 +40,9 @@
 
 // Offsets on the stack.
 #define X "#0"
-#define FIRST_WORD "#4"
-#define OUT "#8"
-#define PIXEL(i) "#12 + 4 * " #i // bytes from pixel 0 of the output to pixel i + 1
+#define OUT "#4"
+#define PIXEL(i) "#8 + 4 * " #i // bytes from pixel 0 of the output to pixel i + 1
+#define FIRST_WORD "#20"
 #define END "#24" // of the lanes
 #define FRAME "#28"
 #define STORE "strb r3, [r0]\n"
@@ -48,28 +55,32 @@
     LOW_LANE(r10, r11) requantise(c, STORE_TO(1)) \
     "mov r3, r11\n" requantise(d, STORE_TO(2))
 
-// r0: lanes, then output. r1: stream. r7: scale.bits of the channel before. r8-r11: total and high of the first lane pair, of the
-// second. r12: 0x8000. lr: end of the lanes.
+// All four sums of a channel start at the same value.
+#define START "ldmia r1!, {r2}\n lsls r3, r2, #16\n adds r3, r2\n mov r8, r3\n mov r9, r2\n mov r10, r3\n mov r11, r2\n"
+
+// r0: lanes, then output. r1: stream. r7: flags. r8-r11: total and high of the first lane pair, of the second. r12: 0x8000. lr: end
+// of the lanes.
 TML_FAST_CODE __attribute__((naked)) void tml_swar_dot(const tml_swar_dot_t *job) {
     (void)job;
     __asm__ volatile (
         ".syntax unified\n"
         PUSH_ALL
-        "sub sp, " FRAME "\n ldmia r0!, {r2-r6}\n mov r1, r6\n"
-        "str r2, [sp, " X "]\n str r4, [sp, " OUT "]\n"
-        "str r5, [sp, " PIXEL(0) "]\n adds r4, r5, r5\n str r4, [sp, " PIXEL(1) "]\n adds r4, r5\n str r4, [sp, " PIXEL(2) "]\n"
-        "lsls r4, r3, #5\n adds r4, r2\n str r4, [sp, " END "]\n mov lr, r4\n"
+        "sub sp, " FRAME "\n mov r1, sp\n ldmia r0!, {r2-r7}\n stmia r1!, {r2-r6}\n ldr r1, [r0]\n"
+        "lsls r4, r7, #5\n adds r4, r2\n str r4, [sp, " END "]\n mov lr, r4\n"
         "movs r4, #128\n lsls r4, #8\n mov r12, r4\n"
-        "rsbs r3, r3, #0\n movs r4, #3\n ands r3, r4\n lsls r3, #6\n adr r4, 2f\n adds r3, r4\n str r3, [sp, " FIRST_WORD "]\n"
-        "ldmia r1!, {r7}\n"
-        // One channel. All four sums start at the same value.
-        "1: ldmia r1!, {r2}\n lsls r3, r2, #16\n adds r3, r2\n mov r8, r3\n mov r9, r2\n mov r10, r3\n mov r11, r2\n"
-        "lsls r7, #23\n bmi 7f\n"
-        "ldr r0, [sp, " X "]\n ldr r3, [sp, " FIRST_WORD "]\n mov pc, r3\n"
-        "7: b 3f\n"
+        "adr r4, 20f\n cmp r5, #0\n beq 1f\n"
+        "rsbs r7, r7, #0\n movs r4, #3\n ands r7, r4\n lsls r7, #6\n adr r4, 2f\n adds r4, r7\n"
+        "1: str r4, [sp, " FIRST_WORD "]\n ldmia r1!, {r7}\n b 6f\n"
+        "8: add sp, " FRAME "\n"
+        POP_ALL
+        // A sparse channel.
+        "7: cmp r7, #2\n bge 8b\n" START "b 3f\n"
+        // A channel with all its weights.
+        "1:" START "ldr r0, [sp, " X "]\n ldr r3, [sp, " FIRST_WORD "]\n mov pc, r3\n"
         ".balign 4\n"
-        "2:\n" WORD WORD WORD WORD
-        "cmp r0, lr\n beq 3f\n b 2b\n"
+        "20:" HALF_WORD "cmp r0, lr\n bne 20b\n mov r10, r8\n mov r11, r9\n b 3f\n"
+        ".balign 4\n"
+        "2:" WORD WORD WORD WORD "cmp r0, lr\n beq 3f\n b 2b\n"
         // The rest: two weights a turn, which always fit one window.
         "3: ldmia r1!, {r2}\n cmp r2, #0\n beq 5f\n adds r0, r1, r2\n"
         "4: ldmia r1!, {r2, r3}\n"
@@ -81,15 +92,15 @@ TML_FAST_CODE __attribute__((naked)) void tml_swar_dot(const tml_swar_dot_t *job
         // Output bytes of the four pixels.
         "5: ldr r0, [sp, " OUT "]\n"
         LOW_LANE(r8, r9)
-        "ldmia r1!, {r2, r4, r5, r6, r7}\n mov r8, r4\n lsls r4, r7, #22\n bmi 7f\n"
+        "ldmia r1!, {r2, r4, r5, r6, r7}\n mov r8, r4\n lsls r4, r7, #23\n bmi 9f\n"
         STORE_4(REQUANTISE, 0, 1, 2, 3)
-        "6: adds r0, #1\n str r0, [sp, " OUT "]\n lsls r4, r7, #21\n bmi 8f\n b 1b\n"
+        // On to the next channel.
+        "10: adds r0, #1\n str r0, [sp, " OUT "]\n"
+        "6: lsrs r7, #9\n bne 11f\n b 1b\n 11: b 7b\n"
         OUTSIDE(0) OUTSIDE(1) OUTSIDE(2) OUTSIDE(3)
-        "8: add sp, " FRAME "\n"
-        POP_ALL
-        "7: ldmia r1!, {r4}\n mov lr, r4\n"
+        "9: ldmia r1!, {r4}\n mov lr, r4\n"
         STORE_4(REQUANTISE_TIES, 4, 5, 6, 7)
-        "ldr r4, [sp, " END "]\n mov lr, r4\n b 6b\n"
+        "ldr r4, [sp, " END "]\n mov lr, r4\n b 10b\n"
         OUTSIDE_TIES(4) OUTSIDE_TIES(5) OUTSIDE_TIES(6) OUTSIDE_TIES(7)
         );
 }

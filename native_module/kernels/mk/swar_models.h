@@ -14,20 +14,20 @@ typedef struct {
     const uint32_t *lanes_end;
 } tml_swar_patch_t;
 
-// Four output pixels of consecutive output channels.
+// Four output pixels of consecutive output channels. Or two: then pixels 2 and 3 are pixels 0 and 1 again, and pixels[1] is 0.
 typedef struct {
     const uint32_t *x; // 8 words of lanes per word of weights
-    uint32_t words; // of weights of a channel
     int8_t *out; // pixel 0, first channel
-    uint32_t pixel_stride; // bytes between pixels of the output
+    uint32_t pixels[3]; // bytes from pixel 0 of the output to pixels 1, 2 and 3
+    uint32_t words; // of weights of a channel
     const uint32_t *stream; // flags of the first channel, then channels: start, weights unless sparse, bytes of the rest, the rest,
                             // tml_swar_scale_t
 } tml_swar_dot_t;
 
 // In factor_bits of a channel's scale.
-#define TML_SWAR_SPARSE (1u << 8) // the next channel has no weights but the rest
-#define TML_SWAR_TIES (1u << 9) // `negative` counts; otherwise it is left out
-#define TML_SWAR_LAST (1u << 10) // of the stream
+#define TML_SWAR_TIES (1u << 8) // `negative` counts; otherwise it is left out
+#define TML_SWAR_SPARSE (1u << 9) // the next channel has no weights but the rest
+#define TML_SWAR_LAST (1u << 10) // there is no next channel
 
 // How an accumulator becomes an output byte: clamp to 0 .. limit, then bits 24-31 of acc * factor + offset, the factor being
 // factor_high + factor_low / 2^factor_bits. Products below `negative` are those of accumulators below zero, which round their ties
@@ -98,7 +98,7 @@ static inline const uint32_t *tml_swar_add_words(const tml_swar_dot_t *job, cons
         for (unsigned shift = 0; shift < 32; shift += 8, x += 2) {
             uint32_t weight = (uint32_t)(int8_t)(*stream >> shift);
             window[0] += weight * x[0];
-            window[1] += weight * x[1];
+            window[1] += weight * x[job->pixels[1] == 0 ? 0 : 1];
         }
         tml_swar_flush(&sums[0], window[0]);
         tml_swar_flush(&sums[1], window[1]);
@@ -136,9 +136,9 @@ static inline void tml_swar_model_dot(const tml_swar_dot_t *job) {
         const tml_swar_scale_t scale = {stream[0], stream[1], stream[2], stream[3], flags & 0xff, ties ? stream[5] : 0};
         stream += ties ? 6 : 5;
         out[0] = tml_swar_scale(tml_swar_low_of(&sums[0]), &scale);
-        out[job->pixel_stride] = tml_swar_scale(sums[0].high, &scale);
-        out[2 * job->pixel_stride] = tml_swar_scale(tml_swar_low_of(&sums[1]), &scale);
-        out[3 * job->pixel_stride] = tml_swar_scale(sums[1].high, &scale);
+        out[job->pixels[0]] = tml_swar_scale(sums[0].high, &scale);
+        out[job->pixels[1]] = tml_swar_scale(tml_swar_low_of(&sums[1]), &scale);
+        out[job->pixels[2]] = tml_swar_scale(sums[1].high, &scale);
     }
 }
 

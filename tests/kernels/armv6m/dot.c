@@ -56,6 +56,7 @@ bool check_tml_swar_dot(void) {
     static int8_t pixels[4][4 * WORDS];
     static uint32_t x[8 * WORDS];
     const uint32_t words = random_from(1, WORDS), channels = random_from(1, CHANNELS), stride = random_from(channels, 9);
+    const bool four = random_from(0, 3) != 0; // pixels, or two of them twice
     uint32_t flags = random_word() & TML_SWAR_SPARSE, *piece = stream;
     *piece++ = flags;
     for (uint32_t i = 0; i < channels; i++) {
@@ -66,11 +67,12 @@ bool check_tml_swar_dot(void) {
         fill(pixels[i], sizeof(pixels[i]));
     }
     const tml_swar_patch_t patch = {
-        .pixels = {pixels[0], pixels[1], pixels[2], pixels[3]}, .row_bytes = 4 * words, .lanes = x, .lanes_end = x + 8 * words,
+        .pixels = {pixels[0], pixels[1], pixels[four ? 2 : 0], pixels[four ? 3 : 1]}, .row_bytes = 4 * words, .lanes = x, .lanes_end = x + 8 * words,
     };
     tml_swar_model_pack_patch(&patch);
     int8_t *expected = (int8_t *)buffers.expected + SPARE_BYTES + 1, *found = (int8_t *)buffers.found + SPARE_BYTES + 1;
-    const tml_swar_dot_t model = {x, words, expected, stride, stream}, job = {x, words, found, stride, stream};
+    tml_swar_dot_t model = {x, expected, {stride, four ? 2 * stride : 0, four ? 3 * stride : stride}, words, stream}, job = model;
+    job.out = found;
     tml_swar_model_dot(&model);
     CALL(tml_swar_dot, &job, 0, 0, 0);
     return same(&buffers);
