@@ -2,7 +2,7 @@ import struct
 from time import ticks_us
 
 from .quant import dequantize, quantize_into
-from .source import HEADER_BYTES, memory_error, native, not_a_module, open_source
+from .source import HEADER_BYTES, check_signature, memory_error, native, not_a_module, open_source
 
 _tinyml = native()
 
@@ -15,14 +15,15 @@ class Model:
     """An inference module: a path (.tml) or any buffer, whose bytes must then stay unchanged.
 
     inputs, outputs: typed views into the arena. Write the inputs before each run(): the arena is shared by all
-    activations, so a run overwrites them. verify: compare the SHA-256 of the file before anything is used.
+    activations, so a run overwrites them. verify: compare the SHA-256 of the file before anything is used. A device with
+    release keys (tinyml.trust) always does, and takes only modules that they answer for.
     """
 
     def __init__(self, source, verify=True):
         self._buffer, self.weights_in_place, name = open_source(source)
         self.module_bytes = len(self._buffer)
         self.arena_bytes, n_inputs, n_outputs, self.n_selftests, offset = _header(self._buffer, name)
-        if verify:
+        if not check_signature(self._buffer, name) and verify:
             _verify(self._buffer, name)
         self._native = self._load(name)
         self._metadata = None

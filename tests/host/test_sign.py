@@ -6,18 +6,23 @@ import struct
 
 import pytest
 
-from tests.support.small_module import small_module
+from tests.support.signing import (
+    BY_ONLINE,
+    BY_RELEASE,
+    CERTIFICATE,
+    ONLINE,
+    ONLINE_PUBLIC,
+    OTHER,
+    OTHER_PUBLIC,
+    PLAIN,
+    RELEASE,
+    RELEASE_PUBLIC,
+)
 from tinymlaas import sign
 from tinymlaas.errors import ModuleError, TinymlError, UsageError
 from tinymlaas.planfmt import HEADER, SIGNATURE
 from tinymlaas.unpack import unpack
 
-RELEASE, OTHER, ONLINE = (sign.Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2, 3))
-RELEASE_PUBLIC, OTHER_PUBLIC, ONLINE_PUBLIC = map(sign.public_bytes, (RELEASE, OTHER, ONLINE))
-CERTIFICATE = sign.certify(RELEASE, ONLINE_PUBLIC, 3)
-PLAIN = small_module()
-BY_RELEASE = sign.sign(PLAIN, RELEASE, 7)
-BY_ONLINE = sign.sign(PLAIN, ONLINE, 7, CERTIFICATE)
 BOTH = pytest.mark.parametrize("module", [BY_RELEASE, BY_ONLINE], ids=["release", "online"])
 
 
