@@ -94,8 +94,9 @@ class _Sums:
     def likely(self, values: Array, zero_point: int) -> Array:
         """About where outputs begin to be ``values``: [channels, values]."""
         ratio = self.multiplier[:, None] * 2.0 ** (self.shift[:, None] - 31)
-        near: Array = np.where(ratio > 0, (values - zero_point - 0.5) / np.maximum(ratio, 2.0**-62), 0)
-        return np.clip(near, self.low[:, None], self.high[:, None]).astype(np.int64)
+        near = np.where(ratio > 0, (values - zero_point - 0.5) / np.maximum(ratio, 2.0**-62), 0)
+        within: Array = np.floor(np.clip(near, self.low[:, None], self.high[:, None]))
+        return within.astype(np.int64)
 
 
 def _sums(weights: Array, channels: bytes) -> _Sums:
@@ -142,7 +143,8 @@ def _requants(sums: _Sums, fields: dict[str, int], wanted: int | None = None) ->
 def _steps(sums: _Sums, fields: dict[str, int]) -> _Steps:
     first, last = sums.exact(np.stack([sums.low, sums.high], axis=1), fields).T[:, :, None]
     values = np.arange(first.min(), last.max() + 1)
-    begins, used = _thresholds(sums, values, fields), (first <= values) & (values <= last)
+    used = (first <= values) & (values <= last)
+    begins = _thresholds(sums, values, used & (values > first), fields)
     ends = np.pad(begins[:, 1:] - 1, ((0, 0), (0, 1)))
     lowest, highest = (np.take_along_axis(begins, x - values[0], axis=1) for x in (np.minimum(first + 1, last), last))
     origin = np.where(first < last, lowest - 1, sums.low[:, None])
@@ -153,11 +155,12 @@ def _steps(sums: _Sums, fields: dict[str, int]) -> _Steps:
     return _Steps(values << _OUT_SHIFT, used, begins, ends, origin[:, 0], limit[:, 0], signed[:, 0])
 
 
-def _thresholds(sums: _Sums, values: Array, fields: dict[str, int]) -> Array:
-    """The smallest sum that gives at least each value, where there is one: the function is monotone. [channels, values]"""
-    below, above = (np.repeat(x[:, None], len(values), axis=1) for x in (sums.low - 1, sums.high))
+def _thresholds(sums: _Sums, values: Array, wanted: Array, fields: dict[str, int]) -> Array:
+    """The smallest sum that gives at least each wanted value, [channels, values]: outputs grow with sums, which allows to bisect."""
+    above = np.repeat(sums.high[:, None], len(values), axis=1)
+    below = np.where(wanted, sums.low[:, None] - 1, above)
     near = sums.likely(values, fields["out_zero_point"])
-    probes = [np.maximum(near - 1, sums.low[:, None]), np.minimum(near + 1, sums.high[:, None])]
+    probes = [np.maximum(near - 2, sums.low[:, None]), np.minimum(near + 2, sums.high[:, None])]
     while np.any(above - below > 1):
         middle = probes.pop() if probes else (below + above) // 2
         enough = sums.exact(middle, fields) >= values
