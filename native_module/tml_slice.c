@@ -11,8 +11,9 @@
 // Other operators take longer for what they do to each element.
 #define ELEMENTS (TML_SLICE_STEPS / 8)
 
-// Kernels take four pixels at a time, and eight output features.
+// Kernels take four pixels at a time, six rows of a depthwise layer, eight output features.
 #define PIXELS (4)
+#define ROWS (6)
 #define FEATURES (8)
 
 #define IS_CONV (1u << TML_OP_CONV_2D | 1u << TML_OP_DEPTHWISE_CONV_2D)
@@ -43,10 +44,22 @@ static uint8_t *image_in(tml_record_t *record) {
     return (uint8_t *)record + (IS(record, IS_POOL) ? offsetof(tml_pool_t, in_h) : offsetof(tml_conv_t, in_h));
 }
 
-// As many units as there are steps for, in multiples of `grain`, a power of two. (Sizes so large that they wrap make small slices.)
+// As many units as there are steps for, in multiples of `grain`. (Sizes so large that they wrap make small slices.)
 static cut_t cut(uint32_t units, uint32_t steps_per_unit, uint32_t grain) {
-    uint32_t step = steps_per_unit != 0 ? TML_SLICE_STEPS / steps_per_unit & -grain : 0;
-    return (cut_t) {units, step > grain ? step : grain};
+    uint32_t steps = steps_per_unit * grain, grains = steps != 0 ? TML_SLICE_STEPS / steps : 0;
+    return (cut_t) {units, grains > 1 ? grains * grain : grain};
+}
+
+// A 1 x 1 convolution sees a row of pixels, which can be cut anywhere. Here the row stands upright, so that its pixels are rows.
+static bool flatten(const tml_record_t *record, image_t *image) {
+    const uint32_t pixels = (uint32_t)image->out_h * image->out_w;
+    bool pointwise = (image->filter_h | image->filter_w | image->stride_h | image->stride_w) == 1 && image->in_w == image->out_w;
+    if (record->head.op != TML_OP_CONV_2D || !pointwise || pixels > UINT16_MAX) {
+        return false;
+    }
+    image->in_w = image->out_w = 1;
+    image->in_h = image->out_h = (uint16_t)pixels;
+    return true;
 }
 
 // Rows of the output.
@@ -56,7 +69,7 @@ static cut_t cut_image(const tml_head_t *head, const image_t *image) {
     if (dense) {
         grain = image->out_w % PIXELS == 0 ? 1 : image->out_w % 2 == 0 ? PIXELS / 2 : PIXELS; // whole blocks of pixels
     } else if (head->variant == TML_VARIANT_SWAR) {
-        grain = PIXELS; // rows that are made at a time
+        grain = ROWS;
     }
     // Which side is the longer one decides the order of the weights of the DSP kernel for depthwise convolutions.
     bool fixed = !dense && head->variant == TML_VARIANT_DSP && image->out_h > image->out_w;
@@ -97,7 +110,7 @@ static cut_t cut_record(const tml_record_t *record, const image_t *image) {
     if (record->head.op == TML_OP_FULLY_CONNECTED && fc->variant == TML_VARIANT_PLAIN && fc->rows == 1) {
         return cut(fc->out_features, fc->in_features, FEATURES);
     }
-    if (record->head.op == TML_OP_ADD && record->head.variant == TML_VARIANT_PLAIN) {
+    if (record->head.op == TML_OP_ADD) {
         return cut(record->add.count, TML_SLICE_STEPS / ELEMENTS, ELEMENTS);
     }
     return (cut_t) {1, 1};
@@ -107,6 +120,7 @@ uint32_t tml_slice(const tml_record_t *record, uint32_t slice, tml_record_t *par
     image_t image;
     *part = *record;
     memcpy(&image, image_in(part), sizeof(image));
+    const bool flat = flatten(record, &image);
     const cut_t all = cut_record(record, &image);
     const uint32_t slices = all.units / all.step, first = slice * all.step, n = slice + 1 < slices ? all.step : all.units - first;
     if (slices <= 1) {
@@ -118,6 +132,10 @@ uint32_t tml_slice(const tml_record_t *record, uint32_t slice, tml_record_t *par
         take_elements(&part->add, first, n);
     } else {
         take_rows(&part->head, &image, first, n);
+        if (flat) {
+            image.in_w = image.out_w = image.out_h;
+            image.in_h = image.out_h = 1;
+        }
         memcpy(image_in(part), &image, sizeof(image));
     }
     return slices;
