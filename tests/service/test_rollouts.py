@@ -37,7 +37,7 @@ def look(here: Instance, rollout: int) -> Rollout:
 def look_again(here: Instance) -> None:
     """As if the interval had passed."""
     with writing(here.engine) as session:
-        session.execute(update(Rollout).values(looked_at=None))
+        session.execute(update(Rollout).values(look_at=None))
     settle(here)
 
 

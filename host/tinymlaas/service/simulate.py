@@ -232,7 +232,7 @@ class Fleet:
         """Lives a device's life on this connection until it sleeps."""
         life = self._lives[number]
         want = next(life) if pending is None else life.send(pending)
-        while not isinstance(want, float):
+        while isinstance(want, Ask):
             reply = await self._ask(connection, want)
             want = life.send(reply)
             if until.is_set() and isinstance(want, Ask):

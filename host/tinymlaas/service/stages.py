@@ -63,7 +63,7 @@ def _live(session: Session, at: datetime) -> list[int]:
         .where(newer.group == Rollout.group, newer.id > Rollout.id, theirs.model_id == Version.model_id)
         .where(newer.state.in_((RUNNING, FINISHED)))
     )
-    due = or_(Rollout.looked_at.is_(None), Rollout.looked_at < at - timedelta(seconds=JOIN_S))
+    due = or_(Rollout.look_at.is_(None), Rollout.look_at < at)
     lasting = and_(Rollout.state == FINISHED, Rollout.group != "", due, ~exists(followed))
     query = select(Rollout.id).join(Version, Rollout.version_id == Version.id)
     return list(session.scalars(query.where(or_(Rollout.state == RUNNING, lasting)).order_by(Rollout.id)))
@@ -88,8 +88,8 @@ def join(instance: Instance, rollout: int) -> None:
     """Actions for the devices whose turn it is, and for those that joined since."""
     with reading(instance.engine) as session:
         found = session.get_one(Rollout, rollout)
-        at = now()
-        if found.stage < 0 or (found.looked_at and found.looked_at > at - timedelta(seconds=JOIN_S)):
+        began = now()
+        if found.stage < 0 or (found.look_at and found.look_at > began):
             return
         cutoff, model, missed = found.cutoffs[found.stage], found.version.model_id, _undecided(session, found)
         due = [device for device in _candidates(session, found) if draw(rollout, device) <= cutoff]
@@ -103,7 +103,10 @@ def join(instance: Instance, rollout: int) -> None:
             missed |= actions.schedule(session, rollout, model, found.stage, part) < len(part)
     with writing(instance.engine) as session:
         done = update(Rollout).where(Rollout.id == rollout, Rollout.stage == found.stage)
-        session.execute(done.values(looked_at=None if missed else at))
+        pause = max(
+            timedelta(seconds=JOIN_S), (now() - began) * 50
+        )  # large groups take their share of a core, not more
+        session.execute(done.values(look_at=None if missed else now() + pause))
 
 
 def _candidates(session: Session, rollout: Rollout) -> set[str]:
@@ -205,7 +208,7 @@ def _judge(session: Session, rollout: Rollout) -> bool:
             withdraw(session, rollout.id, "the rollout was stopped")
             return False
         unanswered = select(Action.id).where(Action.rollout_id == rollout.id, Action.open, _expected(rollout))
-        if rollout.looked_at is None or session.scalar(unanswered.limit(1)) is not None:
+        if rollout.look_at is None or session.scalar(unanswered.limit(1)) is not None:
             return False
     _next(session, rollout)
     return False
@@ -225,7 +228,7 @@ def _next(session: Session, rollout: Rollout) -> None:
     if stage == len(rollout.stages):
         rollout.state, rollout.reason = FINISHED, ""
         return
-    rollout.stage, rollout.looked_at = stage, None
+    rollout.stage, rollout.look_at = stage, None
     rollout.cutoffs = [*rollout.cutoffs, _cutoff(session, rollout, rollout.stages[stage])]
 
 
@@ -247,15 +250,16 @@ def _failures(session: Session, rollout: Rollout) -> str:
     limit = rollout.limits.get("failed_percent")
     if limit is None:
         return ""
-    bad = or_(
-        Action.state == actions.FAILED, and_(Action.state == actions.REJECTED, Action.seq > 0)
-    )  # seq: the device said so
     stage = and_(Action.rollout_id == rollout.id, Action.stage == rollout.stage)
-    tried = or_(Action.open, Action.state == actions.CONFIRMED, bad)
-    total = session.scalar(select(func.count()).where(stage, tried)) or 0
-    failed = session.scalar(select(func.count()).where(stage, bad)) or 0
-    if not total or 100 * failed <= limit * total:
+    refused = and_(Action.state == actions.REJECTED, Action.seq > 0)  # seq: the device said so, not the fit verdict
+    states = select(Action.state, func.count()).where(stage).group_by(Action.state)
+    counts: dict[str, int] = {row[0]: row[1] for row in session.execute(states)}
+    counts[actions.REJECTED] = session.scalar(select(func.count()).where(stage, refused)) or 0
+    failed = counts.get(actions.FAILED, 0) + counts[actions.REJECTED]
+    total = sum(count for state, count in counts.items() if state != actions.CANCELED)
+    if not failed or 100 * failed <= limit * total:
         return ""
+    bad = or_(Action.state == actions.FAILED, refused)
     common = select(Action.reason, func.count()).where(stage, bad).group_by(Action.reason).order_by(func.count().desc())
     why, times = session.execute(common.limit(1)).one()
     share = f"{failed} of {total} devices failed ({100 * failed / total:.1f} %, limit {limit:g} %)"

@@ -188,7 +188,7 @@ class Rollout(Base):
     stage: Mapped[int] = mapped_column(default=-1)  # index of the stage under way
     limits: Mapped[dict[str, Any]]  # failed_percent, latency_ratio, errors
     cutoffs: Mapped[list[Any]] = mapped_column(default=list)  # per stage begun: the largest draw that takes part
-    looked_at: Mapped[datetime | None]  # when new members were last looked for; None: look at once
+    look_at: Mapped[datetime | None]  # when to look for new members again; None: at once
     reason: Mapped[str] = mapped_column(Text, default="")  # why it was stopped
     rolled_back_by: Mapped[int | None] = mapped_column(ForeignKey("rollout.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -203,7 +203,7 @@ class Action(Base):
     __table_args__ = (
         UniqueConstraint("rollout_id", "device_id"),
         Index("ix_action_device_id_open", "device_id", "open"),
-        Index("ix_action_rollout_id_state", "rollout_id", "state"),
+        Index("ix_action_rollout_id_state_stage", "rollout_id", "state", "stage"),
         Index(
             "uq_action_device_id_model_id_open",
             "device_id",

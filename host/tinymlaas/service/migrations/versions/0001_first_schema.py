@@ -186,7 +186,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.Integer(), nullable=False),
         sa.Column("limits", sa.JSON(), nullable=False),
         sa.Column("cutoffs", sa.JSON(), nullable=False),
-        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("look_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("rolled_back_by", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -225,7 +225,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("action", schema=None) as batch_op:
         batch_op.create_index("ix_action_device_id_open", ["device_id", "open"], unique=False)
-        batch_op.create_index("ix_action_rollout_id_state", ["rollout_id", "state"], unique=False)
+        batch_op.create_index("ix_action_rollout_id_state_stage", ["rollout_id", "state", "stage"], unique=False)
         batch_op.create_index(
             "uq_action_device_id_model_id_open",
             ["device_id", "model_id"],
@@ -257,7 +257,7 @@ def downgrade() -> None:
         batch_op.drop_index(
             "uq_action_device_id_model_id_open", sqlite_where=sa.text("open"), postgresql_where=sa.text("open")
         )
-        batch_op.drop_index("ix_action_rollout_id_state")
+        batch_op.drop_index("ix_action_rollout_id_state_stage")
         batch_op.drop_index("ix_action_device_id_open")
 
     op.drop_table("action")
