@@ -75,7 +75,7 @@ def wait_until(condition: Any, seconds: float = 60.0) -> Any:
     while time.monotonic() < end:
         if found := condition():
             return found
-        time.sleep(0.05)
+        time.sleep(0.2)  # a client of the API may ask ten times a second
     raise TimeoutError(f"not within {seconds} s")
 
 
