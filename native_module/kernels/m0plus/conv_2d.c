@@ -57,7 +57,7 @@ static tml_status_t ends_early(const stream_t *stream) {
 }
 
 // Every entry of a rest points into the lanes.
-static tml_status_t check_rest(stream_t *stream, uint32_t lanes_bytes) {
+TML_ONCE static tml_status_t check_rest(stream_t *stream, uint32_t lanes_bytes) {
     const uint32_t *size = take(stream, 1);
     const uint32_t *entry = size == NULL || *size % 8 != 0 ? NULL : take(stream, *size / 4);
     if (entry == NULL) {
@@ -73,7 +73,7 @@ static tml_status_t check_rest(stream_t *stream, uint32_t lanes_bytes) {
 }
 
 // One channel; `flags` say what it is, and become those of the next.
-static tml_status_t check_channel(stream_t *stream, uint32_t words, uint32_t *flags) {
+TML_ONCE static tml_status_t check_channel(stream_t *stream, uint32_t words, uint32_t *flags) {
     if (take(stream, (*flags & TML_SWAR_SPARSE) != 0 ? 1 : 1 + words) == NULL) {
         return ends_early(stream);
     }
@@ -86,7 +86,7 @@ static tml_status_t check_channel(stream_t *stream, uint32_t words, uint32_t *fl
     return (*flags & 0xff) > 30 ? tml_fail(stream->bounds, TML_QUANTISATION, *flags & 0xff, 30) : TML_OK;
 }
 
-static tml_status_t check_stream(tml_bounds_t *bounds, const tml_conv_t *c) {
+TML_ONCE static tml_status_t check_stream(tml_bounds_t *bounds, const tml_conv_t *c) {
     stream_t stream = {bounds, c->aux, c->aux + c->aux_bytes};
     TML_TRY(tml_check_constants(bounds, c->aux, c->aux_bytes));
     const uint32_t *first = take(&stream, 1);
@@ -103,7 +103,7 @@ static tml_status_t check_stream(tml_bounds_t *bounds, const tml_conv_t *c) {
     return tml_check_work(bounds, (uint64_t)c->aux_bytes * c->out_h * c->out_w);
 }
 
-tml_status_t tml_check_swar_conv_2d(tml_bounds_t *bounds, const tml_record_t *record) {
+TML_ONCE tml_status_t tml_check_swar_conv_2d(tml_bounds_t *bounds, const tml_record_t *record) {
     const tml_conv_t *c = &record->conv;
     const tml_window_t window = TML_WINDOW_OF(c);
     const tml_span_t scratch = {c->scratch, c->scratch_bytes};

@@ -26,7 +26,7 @@ static bool is_dilated(const tml_conv_t *c) {
     return c->dilation_w != 1;
 }
 
-static bool is_padded(const tml_conv_t *c) {
+TML_ONCE static bool is_padded(const tml_conv_t *c) {
     return c->pad_top != 0 || c->pad_left != 0 || reach_h(c) > c->in_h || reach_w(c) > c->in_w;
 }
 
@@ -35,7 +35,7 @@ static bool is_flat(const tml_conv_t *c) {
     return c->filter_h == 1 && c->filter_w == 1 && c->in_h == c->out_h && c->in_w == c->out_w && !is_padded(c);
 }
 
-uint32_t tml_patches_scratch(const tml_conv_t *c) {
+TML_ONCE uint32_t tml_patches_scratch(const tml_conv_t *c) {
     return lanes_bytes(c) + (is_dilated(c) || is_padded(c) ? PIXELS * row_bytes(c) * c->filter_h : 0);
 }
 
@@ -64,7 +64,7 @@ static void pad(tml_patches_t *patches) {
     patches->last_x = (int32_t)((c->out_w - 1u) * c->stride_w);
 }
 
-void tml_patches_begin(tml_patches_t *patches, const tml_context_t *context, const tml_conv_t *c) {
+TML_ONCE void tml_patches_begin(tml_patches_t *patches, const tml_context_t *context, const tml_conv_t *c) {
     int8_t *scratch = (int8_t *)(context->arena + c->scratch);
     *patches = (tml_patches_t) {
         .conv = c,
@@ -87,7 +87,7 @@ void tml_patches_begin(tml_patches_t *patches, const tml_context_t *context, con
     tml_patches_seek(patches, 0);
 }
 
-void tml_patches_seek(tml_patches_t *patches, uint32_t pixel) {
+TML_ONCE void tml_patches_seek(tml_patches_t *patches, uint32_t pixel) {
     const uint32_t out_y = pixel / patches->out_w;
     patches->out_x = pixel - out_y * patches->out_w;
     patches->y = patches->first_y + (int32_t)(out_y * patches->conv->stride_h);
@@ -119,7 +119,7 @@ static void gather_row(const tml_conv_t *c, const int8_t *row, int32_t x, int8_t
 }
 
 // A copy of the next pixel's patch, with zero points where it lies outside the image.
-static void gather(const tml_patches_t *patches, int8_t *to) {
+TML_ONCE static void gather(const tml_patches_t *patches, int8_t *to) {
     const tml_conv_t *c = patches->conv;
     int32_t y = patches->y;
     memset(to, c->in_zero_point, row_bytes(c) * c->filter_h);

@@ -20,6 +20,8 @@ typedef struct {
     int8_t *copies;
 } tml_patches_t;
 
+#define TML_ONCE __attribute__((cold))
+
 // Words of a channel's weights.
 static inline uint32_t tml_patch_words(const tml_conv_t *c) {
     return ((uint32_t)c->filter_h * c->filter_w * c->in_c + 3) / 4;
