@@ -51,7 +51,7 @@ format: deps ## bring Python and C into the house style
 firmware: deps ## build firmware, BOARD=RPI_PICO; STOCK=1: without _tinyml and tinyml
 	@$(TOOLCHAIN) firmware $(BOARD) $(if $(STOCK),--stock)
 
-natmod: deps ## build _tinyml.mpy, ARCH=armv6m; OPS=CONV_2D,SOFTMAX: with these operators only
+natmod: deps ## build _tinyml.mpy and _tinyml_ed25519.mpy, ARCH=armv6m; OPS=CONV_2D,SOFTMAX: with these operators only
 	@$(TOOLCHAIN) natmod $(ARCH) $(if $(OPS),--ops $(OPS))
 
 bench: builds ## measure every figure of docs/PERFORMANCE.md
@@ -62,7 +62,7 @@ size: deps ## table of the sizes of everything built
 
 requirements: venv ## pin the newest Python packages, with hashes
 	@$(VENV)/python -m pip install --quiet pip-tools
-	@for set in requirements requirements-dev requirements-train; do echo "pinning $$set.txt"; \
+	@for set in requirements requirements-service requirements-dev requirements-train; do echo "pinning $$set.txt"; \
 		$(VENV)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o $$set.txt $$set.in || exit 1; done
 

@@ -1,4 +1,5 @@
-# For ports built with cmake: USER_C_MODULES is this file. Options as in micropython.mk: TINYML_TARGET, TINYML_OMIT.
+# For ports built with cmake: USER_C_MODULES is this file. Options as in micropython.mk: TINYML_TARGET, TINYML_OMIT,
+# MONOCYPHER_DIR.
 
 set(TINYML_DIR ${CMAKE_CURRENT_LIST_DIR})
 if(NOT TINYML_TARGET)
@@ -46,4 +47,11 @@ target_include_directories(usermod_tinyml INTERFACE ${TINYML_DIR})
 target_compile_definitions(usermod_tinyml INTERFACE ${TINYML_DEFINES})
 # Kernels are worth their bytes, whatever the port optimises for.
 set_source_files_properties(${TINYML_KERNELS} PROPERTIES COMPILE_OPTIONS "-O2")
+
+if(MONOCYPHER_DIR)
+    target_sources(usermod_tinyml INTERFACE
+        ${TINYML_DIR}/ed25519/mod_ed25519.c ${TINYML_DIR}/ed25519/ed25519.c ${TINYML_DIR}/ed25519/sha512.c)
+    target_include_directories(usermod_tinyml INTERFACE ${TINYML_DIR}/ed25519 ${MONOCYPHER_DIR})
+    set_source_files_properties(${TINYML_DIR}/ed25519/ed25519.c PROPERTIES COMPILE_OPTIONS "-fwhole-program")
+endif()
 target_link_libraries(usermod INTERFACE usermod_tinyml)

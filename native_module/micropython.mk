@@ -1,6 +1,7 @@
 # For ports built with make: USER_C_MODULES is the folder that holds native_module/.
 #   TINYML_TARGET   kernel target: any m0plus m3 m4 rv32 x64 (default any)
 #   TINYML_OMIT     names of operators to leave out, for example "SOFTMAX PAD" (default none)
+#   MONOCYPHER_DIR  folder of monocypher.c: adds _tinyml_ed25519, which checks signatures (default none)
 
 TINYML_DIR := $(USERMOD_DIR)
 TINYML_TARGET ?= any
@@ -13,3 +14,11 @@ CFLAGS_USERMOD += -I$(TINYML_DIR) $(TINYML_DEFINES)
 
 # Kernels are worth their bytes, whatever the port optimises for.
 $(BUILD)/$(notdir $(TINYML_DIR))/kernels/%.o: CFLAGS += -O2
+
+ifneq ($(MONOCYPHER_DIR),)
+include $(TINYML_DIR)/ed25519/ed25519.mk
+SRC_USERMOD_C += $(TINYML_DIR)/ed25519/mod_ed25519.c
+SRC_USERMOD_LIB_C += $(addprefix $(TINYML_DIR)/,$(filter-out ed25519/mod_ed25519.c,$(TINYML_ED25519_SOURCES)))
+CFLAGS_USERMOD += $(TINYML_ED25519_CFLAGS)
+$(BUILD)/$(notdir $(TINYML_DIR))/ed25519/ed25519.o: CFLAGS += $(TINYML_ED25519_WHOLE)
+endif

@@ -45,7 +45,7 @@ def test_unix_firmware_has_module_package_and_romfs_and_stock_has_not():
     )
     ours = firmware.build_firmware(board_by_name("unix")).image
     stock = firmware.build_firmware(board_by_name("unix"), stock=True).image
-    for name in ("_tinyml", "tinyml"):
+    for name in ("_tinyml", "_tinyml_ed25519", "tinyml"):
         assert python(ours, code.format(name)) == f"True\n{name}"
         assert python(stock, code.format(name)) == "True\nnone"
 
@@ -62,6 +62,7 @@ def test_pico_firmware_fits_below_its_romfs():
     assert addresses == list(range(uf2.FLASH_BASE, uf2.FLASH_BASE + len(addresses) * 256, 256))
     assert addresses[-1] < uf2.FLASH_BASE + 0xA0000
     assert 4_000 < built.runtime_flash_bytes < 40_000
+    assert 10_000 < built.verifier_flash_bytes < 15_000
 
 
 def test_firmware_that_leaves_no_room_is_refused():
@@ -98,8 +99,17 @@ def test_natmod_is_for_its_architecture_and_small(arch):
     assert json.loads((built.path.parent / "build.json").read_text())["kernel_target"] == natmod.ARCHES[arch]
 
 
-def test_second_natmod_build_does_nothing():
-    first, second = build_twice(lambda: natmod.build_natmod("armv6m"), paths.build_dir() / "natmod" / "armv6m")
+@pytest.mark.parametrize("arch", natmod.ARCHES)
+def test_the_module_that_checks_signatures_is_small(arch):
+    built = natmod.build_verifier(arch)
+    assert built.path.name == "_tinyml_ed25519.mpy"
+    assert built.path.read_bytes()[2] >> 2 == MPY_ARCH_NUMBER[arch]
+    assert built.mpy_bytes < 15 * 1024  # all of it is RAM
+
+
+@pytest.mark.parametrize("build", [natmod.build_natmod, natmod.build_verifier])
+def test_second_natmod_build_does_nothing(build):
+    first, second = build_twice(lambda: build("armv6m"), build("armv6m").path.parent)
     assert first == second != {}
 
 

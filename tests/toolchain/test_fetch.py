@@ -1,5 +1,6 @@
 """Only the pinned sources are used, from the mirror that apt names, and damage is refused with all that helps."""
 
+import dataclasses
 import shutil
 
 import pytest
@@ -21,7 +22,13 @@ def copied_cache(tmp_path, monkeypatch):
 
 def test_pins_are_well_formed():
     pins = fetch.load_pins()
-    assert {pin.package for pin in pins.pins} == {"micropython", "mbedtls", "pico-sdk-source", "tinyusb-source"}
+    assert {pin.package for pin in pins.pins} == {
+        "micropython",
+        "mbedtls",
+        "pico-sdk-source",
+        "tinyusb-source",
+        "pymonocypher",
+    }
     assert pins.named("micropython").version.startswith("1.25.0")
     assert len({pin.sha256 for pin in pins.pins}) == len(pins.pins)
 
@@ -53,6 +60,20 @@ def test_altered_download_is_refused(copied_cache):
     assert "tinyusb-source 0.18.0" in message
     assert pin.sha256 in message
     assert "remove the file" in message
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_source_distribution_comes_through_pip_with_its_hash(tmp_path, monkeypatch, damaged):
+    pins = fetch.load_pins()
+    pin = pins.named("pymonocypher")
+    pin = dataclasses.replace(pin, sha256="0" * 64) if damaged else pin
+    monkeypatch.setenv("TINYML_CACHE", str(tmp_path))
+    if damaged:
+        with pytest.raises(ToolchainError, match="pip brought no such file"):
+            fetch.fetch(fetch.Pins(pins.suite, (pin,)))
+        assert not list((tmp_path / "downloads").iterdir())
+    else:
+        assert fetch.fetch(fetch.Pins(pins.suite, (pin,)))["pymonocypher"].name == pin.file
 
 
 def test_mirrors_are_addresses_without_security_archives():

@@ -1,4 +1,4 @@
-"""Downloads the pinned source packages from the machine's own package mirror.
+"""Downloads the pinned source packages from the machine's own package mirrors.
 
 A private apt configuration is used: the system's source lists and indexes are read to learn the mirror, never written.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
+import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +53,7 @@ def load_pins(path: Path = PINS_FILE) -> Pins:
     except (KeyError, TypeError) as error:
         raise ToolchainError(f"{paths.shown(path)}: malformed pin: {error}") from error
     for pin in pins.pins:
-        if not re.fullmatch(r"[0-9a-f]{64}", pin.sha256) or pin.kind not in ("source", "binary"):
+        if not re.fullmatch(r"[0-9a-f]{64}", pin.sha256) or pin.kind not in ("source", "binary", "sdist"):
             raise ToolchainError(f"{paths.shown(path)}: {pin.package}: sha256 or kind is not well-formed")
     return pins
 
@@ -74,8 +76,10 @@ def fetch(pins: Pins | None = None) -> dict[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with stamps.lock("fetch"):
         missing = [pin for pin in pins.pins if not (folder / pin.file).is_file()]
-        if missing:
-            _download(missing, pins.suite, folder)
+        _download([pin for pin in missing if pin.kind != "sdist"], pins.suite, folder)
+        for pin in missing:
+            if pin.kind == "sdist":
+                _download_sdist(pin, folder)
         for pin in pins.pins:
             verify(pin, folder / pin.file)
     return {pin.package: folder / pin.file for pin in pins.pins}
@@ -90,7 +94,26 @@ def mirrors() -> list[str]:
     return list(dict.fromkeys(site for release, site in pairs if not release.endswith("-security")))
 
 
+def _download_sdist(pin: Pin, folder: Path) -> None:
+    # pip compares the hash before it runs anything of the package; it insists on asking it for its metadata.
+    process.say(f"fetching {pin.package} {pin.version}")
+    with tempfile.TemporaryDirectory() as scratch:
+        wanted = Path(scratch) / "requirements.txt"
+        wanted.write_text(f"{pin.package}=={pin.version} --hash=sha256:{pin.sha256}\n")
+        options = ["--no-deps", "--no-build-isolation", f"--no-binary={pin.package}", "--require-hashes"]
+        command = [sys.executable, "-m", "pip", "download", *options, "-d", str(folder), "-r", str(wanted)]
+        try:
+            process.run(command, what="fetch", log="fetch")
+        except ToolchainError as error:
+            raise ToolchainError(
+                f"{pin.package} {pin.version}: pip brought no such file: check `pip config list`, or put {pin.file}"
+                f" into {paths.shown(folder)} yourself; log: build/logs/fetch.log"
+            ) from error
+
+
 def _download(missing: list[Pin], suite: str, folder: Path) -> None:
+    if not missing:
+        return
     config = _update_private_index(suite)
     for pin in missing:
         process.say(f"fetching {pin.package} {pin.version}")

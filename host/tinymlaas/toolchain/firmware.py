@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tinymlaas.errors import ToolchainError
 from tinymlaas.target import Board
-from tinymlaas.toolchain import mpy_cross, paths, process, sizes, sources, stamps, uf2
+from tinymlaas.toolchain import fetch, mpy_cross, paths, process, sizes, sources, stamps, uf2
 
 # A change in one of these is not seen by the makefiles' own dependencies: it needs a fresh object folder.
 CONFIGURATION = (".mk", ".cmake", ".ld", ".csv", ".h")
@@ -27,6 +27,7 @@ class Firmware:
     image: Path
     elf: Path
     runtime_flash_bytes: int
+    verifier_flash_bytes: int
     micropython: str
 
 
@@ -81,7 +82,8 @@ def find_firmware(board: Board, *, stock: bool = False) -> Firmware:
             f"no firmware of {board.name} yet; run: make firmware BOARD={board.name}{option}"
         ) from None
     image, elf = folder / info["image"], folder / info["elf"]
-    return Firmware(board, stock, folder, image, elf, info["runtime_flash_bytes"], info["micropython"])
+    sizes_of = info["runtime_flash_bytes"], info["verifier_flash_bytes"]
+    return Firmware(board, stock, folder, image, elf, *sizes_of, info["micropython"])
 
 
 def _build(board: Board, stock: bool, tree: sources.MicroPython, folder: Path) -> None:
@@ -106,7 +108,8 @@ def _build(board: Board, stock: bool, tree: sources.MicroPython, folder: Path) -
 
 def _write_info(job: _Job, image: Path, elf: Path) -> None:
     name = paths.native_dir().name
-    runtime = [path for path in job.objects.rglob("*.o") if name in path.relative_to(job.objects).parts[:-1]]
+    ours = [path for path in job.objects.rglob("*.o") if name in path.relative_to(job.objects).parts[:-1]]
+    verifier = [path for path in ours if path.parent.name == "ed25519"]
     info = {
         "board": job.board.name,
         "kernel_target": "" if job.stock else job.board.kernel_target,
@@ -114,7 +117,8 @@ def _write_info(job: _Job, image: Path, elf: Path) -> None:
         "image": image.name,
         "elf": elf.name,
         "image_bytes": image.stat().st_size,
-        "runtime_flash_bytes": sizes.flash_bytes(runtime),
+        "runtime_flash_bytes": sizes.flash_bytes(set(ours) - set(verifier)),
+        "verifier_flash_bytes": sizes.flash_bytes(verifier),
     }
     (job.folder / "build.json").write_text(json.dumps(info, indent=1) + "\n")
 
@@ -130,7 +134,7 @@ def _inputs(board: Board, stock: bool) -> list[Path]:
     files += [path for layer in _shared_layers(board) for path in stamps.tree(layer)]
     if not stock:
         files += stamps.tree(paths.native_dir(), "*.c", "*.h", "*.S", "*.mk", "*.cmake")
-        files += [paths.DEVICE / "manifest.py", *stamps.tree(paths.DEVICE / "tinyml", "*.py")]
+        files += [fetch.PINS_FILE, paths.DEVICE / "manifest.py", *stamps.tree(paths.DEVICE / "tinyml", "*.py")]
     return files
 
 
@@ -162,6 +166,7 @@ def _make(job: _Job, *variables: str) -> None:
         # The port looks for modules one level below the folder it is given.
         native = paths.native_dir()
         common += [f"USER_C_MODULES={native.parent}", f"TINYML_TARGET={job.board.kernel_target}"]
+        common.append(f"MONOCYPHER_DIR={sources.monocypher()}")
     port = job.tree.root / "ports" / job.board.port
     job.run("make", f"-j{process.jobs()}", "-C", port, *common, *variables)
 
@@ -190,6 +195,7 @@ def _cmake_options(job: _Job) -> list[str]:
     if not job.stock:
         options["USER_C_MODULES"] = str(paths.native_dir() / "micropython.cmake")
         options["TINYML_TARGET"] = job.board.kernel_target
+        options["MONOCYPHER_DIR"] = str(sources.monocypher())
     return [f"-D{name}={value}" for name, value in options.items()]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tinymlaas.errors import ToolchainError
 from tinymlaas.target import KERNEL_TARGETS
-from tinymlaas.toolchain import paths, process, stamps
+from tinymlaas.toolchain import paths, process, sources, stamps
 
 FLAGS = ("-std=c99", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-fPIC")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
@@ -34,6 +34,15 @@ def build_hostlib(target: str = "x64", *, sanitize: bool = False) -> Path:
 def build_program(name: str, main: Path, target: str = "x64", *, sanitize: bool = True) -> Path:
     """build/hostlib/<name>: the core linked with the C file `main`, under ASan and UBSan unless told otherwise."""
     return _compile(name, [main, *core_sources(target)], SANITIZERS if sanitize else ())
+
+
+def build_verifier(*, sanitize: bool = False) -> Path:
+    """build/hostlib/libtinyml_ed25519.so (`sanitize`: …-asan.so): what checks signatures, built when out of date."""
+    folder = paths.native_dir() / "ed25519"
+    name = "libtinyml_ed25519" + ("-asan" if sanitize else "")
+    files = [folder / "ed25519.c", folder / "sha512.c"]
+    options = ("-shared", f"-I{folder}", f"-I{sources.monocypher()}", *(SANITIZERS if sanitize else ()))
+    return _compile(f"{name}.so", files, options)
 
 
 def _compile(name: str, files: list[Path], options: tuple[str, ...]) -> Path:

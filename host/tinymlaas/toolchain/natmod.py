@@ -1,4 +1,4 @@
-"""Builds _tinyml as a dynamic native module (.mpy) that stock firmware loads from its filesystem."""
+"""Builds _tinyml, and the module that checks signatures, as dynamic native modules (.mpy) that stock firmware loads."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tinymlaas import planfmt
 from tinymlaas.errors import ToolchainError, UsageError
-from tinymlaas.toolchain import paths, process, sizes, sources, stamps
+from tinymlaas.toolchain import fetch, paths, process, sizes, sources, stamps
 
 # Architecture of the .mpy -> kernel target compiled into it.
 ARCHES = {"x64": "x64", "armv6m": "m0plus", "armv7m": "m3", "armv7emsp": "m4", "rv32imc": "rv32"}
-MODULE = "_tinyml.mpy"
+MODULE, VERIFIER = "_tinyml", "_tinyml_ed25519"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,37 @@ def build_natmod(arch: str, operators: Sequence[str] | None = None) -> Natmod:
     A selection goes to build/natmod/<arch>-<first letters of its hash>, beside the complete one. Raises UsageError for
     an unknown architecture or operator, ToolchainError when the build fails.
     """
+    _check_arch(arch)
+    omitted = _omitted(operators)
+    return _built(arch, MODULE, _folder_name(arch, omitted), omitted)
+
+
+def build_verifier(arch: str) -> Natmod:
+    """build/natmod/<arch>-ed25519/_tinyml_ed25519.mpy, which checks signatures. Raises UsageError, ToolchainError."""
+    _check_arch(arch)
+    return _built(arch, VERIFIER, f"{arch}-ed25519", ())
+
+
+def _check_arch(arch: str) -> None:
     if arch not in ARCHES:
         raise UsageError(f"unknown architecture '{arch}'; known are: {', '.join(ARCHES)}")
-    omitted = _omitted(operators)
+
+
+def _built(arch: str, module: str, name: str, omitted: tuple[str, ...]) -> Natmod:
     tree = sources.micropython()
-    folder = paths.build_dir() / "natmod" / _folder_name(arch, omitted)
-    with stamps.lock(f"natmod-{folder.name}"):
-        key = stamps.fingerprint(_inputs(), tree.root, tree.version, arch, omitted)
-        if not stamps.is_current(folder / "stamp", key, [folder / MODULE]):
-            _build(arch, omitted, tree, folder)
+    variables = [f"ARCH={arch}", f"MPY_DIR={tree.root}", f"MOD={module}", f"TINYML_OMIT={' '.join(omitted)}"]
+    if module == VERIFIER:
+        variables.append(f"MONOCYPHER_DIR={sources.monocypher()}")
+    folder = paths.build_dir() / "natmod" / name
+    path = folder / f"{module}.mpy"
+    with stamps.lock(f"natmod-{name}"):
+        key = stamps.fingerprint(_inputs(module), tree.version, variables)
+        if not stamps.is_current(folder / "stamp", key, [path]):
+            objects = _build(path, variables)
+            _write_info(arch, omitted, tree, path, objects)
             stamps.write(folder / "stamp", key)
     info = json.loads((folder / "build.json").read_text())
-    return Natmod(arch, folder / MODULE, info["image_bytes"], info["runtime_flash_bytes"])
+    return Natmod(arch, path, info["image_bytes"], info["runtime_flash_bytes"])
 
 
 def all_operators() -> list[str]:
@@ -67,33 +86,41 @@ def _folder_name(arch: str, omitted: tuple[str, ...]) -> str:
     return arch if not omitted else f"{arch}-{stamps.fingerprint([], omitted)[:8]}"
 
 
-def _inputs() -> list[Path]:
+def _inputs(module: str) -> list[Path]:
     native = paths.native_dir()
-    return [*stamps.tree(native, "*.c", "*.h", "*.S", "*.mk"), native / "Makefile", Path(__file__)]
+    verifier = native / "ed25519"
+    if module == VERIFIER:
+        files = [*stamps.tree(verifier), fetch.PINS_FILE, native / "natmod_libc.c", native / "sources.mk"]
+    else:
+        found = stamps.tree(native, "*.c", "*.h", "*.S", "*.mk")
+        files = [path for path in found if not path.is_relative_to(verifier)]
+    return [*files, native / "Makefile", Path(__file__)]
 
 
-def _build(arch: str, omitted: tuple[str, ...], tree: sources.MicroPython, folder: Path) -> None:
-    objects = paths.build_dir() / "obj" / f"natmod-{folder.name}"
+def _build(path: Path, variables: list[str]) -> Path:
+    """Puts the module there; returns the folder of its objects."""
+    name = path.parent.name
+    objects = paths.build_dir() / "obj" / f"natmod-{name}"
     shutil.rmtree(objects, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["make", f"-j{process.jobs()}", "-C", paths.native_dir(), f"ARCH={arch}", f"MPY_DIR={tree.root}"]
-    command += [f"BUILD={objects}", f"PYTHON={sys.executable}", f"TINYML_OMIT={' '.join(omitted)}"]
-    process.run([str(word) for word in command], what=f"natmod {arch}", log=f"natmod-{folder.name}", fresh_log=True)
-    module = objects / MODULE
-    if not module.is_file():
-        raise ToolchainError(f"natmod {arch}: the build made no {MODULE}; log: build/logs/natmod-{folder.name}.log")
-    shutil.copy2(module, folder / MODULE)
-    _write_info(arch, omitted, tree, folder, objects)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = ["make", f"-j{process.jobs()}", "-C", str(paths.native_dir()), *variables]
+    command += [f"BUILD={objects}", f"PYTHON={sys.executable}"]
+    process.run(command, what=f"natmod {name}", log=f"natmod-{name}", fresh_log=True)
+    made = objects / path.name
+    if not made.is_file():
+        raise ToolchainError(f"natmod {name}: the build made no {path.name}; log: build/logs/natmod-{name}.log")
+    shutil.copy2(made, path)
+    return objects
 
 
-def _write_info(arch: str, omitted: tuple[str, ...], tree: sources.MicroPython, folder: Path, objects: Path) -> None:
+def _write_info(arch: str, omitted: tuple[str, ...], tree: sources.MicroPython, path: Path, objects: Path) -> None:
     info = {
         "arch": arch,
         "kernel_target": ARCHES[arch],
         "micropython": tree.version_text,
         "omitted_operators": omitted,
-        "image_bytes": (folder / MODULE).stat().st_size,
+        "image_bytes": path.stat().st_size,
         "runtime_flash_bytes": sizes.flash_bytes(objects.rglob("*.o")),
     }
-    (folder / "build.json").write_text(json.dumps(info, indent=1) + "\n")
-    process.say(f"built {paths.shown(folder / MODULE)} ({info['image_bytes']:,} bytes)")
+    (path.parent / "build.json").write_text(json.dumps(info, indent=1) + "\n")
+    process.say(f"built {paths.shown(path)} ({info['image_bytes']:,} bytes)")

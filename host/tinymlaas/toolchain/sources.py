@@ -55,6 +55,15 @@ def micropython() -> MicroPython:
     return MicroPython(root, read_version(root), pinned=True)
 
 
+def monocypher() -> Path:
+    """The folder of monocypher.c, pinned, fetched and unpacked as needed. Raises ToolchainError."""
+    pins = fetch.load_pins()
+    pin = pins.named("pymonocypher")
+    with stamps.lock("sources"):
+        _unpack(pin, fetch.Pins(pins.suite, (pin,)))
+    return paths.cache_dir() / pin.folder
+
+
 def read_version(root: Path) -> tuple[int, int, int]:
     """Version of the tree at `root`, from py/mpconfig.h; raises ToolchainError when that is not MicroPython."""
     header = root / "py" / "mpconfig.h"
