@@ -8,13 +8,15 @@ from tinymlaas.compile import compile_model
 from tinymlaas.run import run_module
 
 BOARDS = ["host", "unix", "qemu-m3", "qemu-m4", "qemu-rv32", "pico"]
+# More cores with the DSP extension: modules made for it, on the seeded random vectors.
+MORE_DSP = ["qemu-m7", "qemu-m33", "qemu-m55"]
 # Boards whose kernel target has constant layouts of its own.
 MADE_FOR = {"qemu-m4": "m4", "qemu-rv32": "rv32", "pico": "m0plus"}
 
 
-def _check(name, board, target):
+def _check(name, board, target, kinds=("random", "real")):
     golden.require()
-    vectors = golden.vectors(name)
+    vectors = golden.vectors(name, kinds)
     module = compile_model(golden.model(name), name, target).module
     result = run_module(module, name, board, vectors.inputs)
     wrong = [i for i in range(len(vectors.inputs)) if not np.array_equal(result.outputs[0][i], vectors.outputs[i])]
@@ -33,3 +35,16 @@ def test_portable_modules(name, board):
 @pytest.mark.parametrize("name", golden.SEVEN)
 def test_modules_made_for_the_board(name, board):
     _check(name, board, MADE_FOR[board])
+
+
+@pytest.mark.parametrize("board", MORE_DSP)
+@pytest.mark.parametrize("name", golden.SEVEN)
+def test_more_cores_with_the_dsp_extension(name, board):
+    _check(name, board, "m4", ("random",))
+
+
+@pytest.mark.parametrize("board", MORE_DSP)
+def test_digits_on_more_cores(board):
+    digits = golden.digits()
+    result = run_module(compile_model(digits.data, "digits", "m4").module, "digits", board, digits.inputs)
+    np.testing.assert_array_equal(result.outputs[0].reshape(digits.outputs.shape), digits.outputs)

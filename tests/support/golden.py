@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +41,9 @@ def model(name: str) -> bytes:
     return (FOLDER / f"{name}.tflite").read_bytes()
 
 
-def vectors(name: str) -> Vectors:
+def vectors(name: str, kinds: Sequence[str] = ("random", "real")) -> Vectors:
     """All vectors of a model, seeded random ones first, then those made from real samples."""
-    loaded = [
-        np.load(path) for kind in ("random", "real") if (path := FOLDER / "golden" / f"{name}.{kind}.npz").exists()
-    ]
+    loaded = [np.load(path) for kind in kinds if (path := FOLDER / "golden" / f"{name}.{kind}.npz").exists()]
     return Vectors(*(np.concatenate([z[key] for z in loaded]) for key in ("inputs", "outputs")))
 
 
