@@ -27,7 +27,9 @@ def push(
     note: Annotated[str, typer.Option(help="What is new in this version.")] = "",
     to: Annotated[str | None, typer.Option(metavar="DEVICE", help="Give it to this device.")] = None,
     group: Annotated[str | None, typer.Option(help="Give it to all devices of this group at once.")] = None,
-    wait: Annotated[bool, typer.Option(help="With --to: wait until the device runs it, or has refused it.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="With --to: wait until the device runs it, or has refused it.")
+    ] = False,
     trust: Annotated[Path | None, typer.Option(help="The one server certificate to trust (PEM).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:

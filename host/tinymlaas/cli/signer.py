@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 import time
@@ -16,6 +17,7 @@ from .console import read_file, talk
 if TYPE_CHECKING:
     from ..service.signer import Outcome, Signer
 
+WITH_PARENT = "TINYMLAAS_WITH_PARENT"  # "1": a child of `serve`, which ends when standard input does
 POLL_S = 1.0
 MOST_WAIT_S = 30.0
 
@@ -28,8 +30,7 @@ def signer(
     ] = None,
     certificate: Annotated[Path | None, typer.Option(help="Of an online key: made by `keys certify`.")] = None,
     trust: Annotated[Path | None, typer.Option(help="The one server certificate to trust (PEM).")] = None,
-    once: Annotated[bool, typer.Option(help="Sign what waits now, then end.")] = False,
-    with_parent: Annotated[bool, typer.Option(hidden=True, help="End when standard input does.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Sign what waits now, then end.")] = False,
 ) -> None:
     """Sign the modules that wait at a server, after compiling each again here and comparing."""
     from ..service.client import DEFAULT_SERVER, Client, token_from
@@ -45,7 +46,7 @@ def signer(
         if once:
             _once(Signer(client, private, known))
         else:
-            _forever(Signer(client, private, known), with_parent)
+            _forever(Signer(client, private, known), os.environ.get(WITH_PARENT) == "1")
 
 
 def _once(signer: Signer) -> None:

@@ -110,8 +110,8 @@ class AutoSigner:
         trust = ["--trust", str(certificate)] if certificate else []
         keys = ["--key", str(folder / "online.key"), "--certificate", str(folder / "online.cert")]
         code = "from tinymlaas.cli import main; main()"
-        self._command = [sys.executable, "-c", code, "signer", "--server", url, *keys, *trust, "--with-parent"]
-        self._environment = {**os.environ, "TINYMLAAS_TOKEN": token}
+        self._command = [sys.executable, "-c", code, "signer", "--server", url, *keys, *trust]
+        self._environment = {**os.environ, "TINYMLAAS_TOKEN": token, "TINYMLAAS_WITH_PARENT": "1"}
 
     async def run(self) -> None:
         """Until cancelled."""
