@@ -116,11 +116,8 @@ def fit(measured: Sequence[Measured]) -> dict[str, dict[str, dict[str, costs.Cou
 def _counts_of(variant: str, operator: str, target: str) -> Callable[[Step], costs.Counts] | None:
     if variant == "plain":
         return lambda step: plain.counts(step, target)
-    for known in VARIANTS:
-        if (known.name, known.operator) == (variant, operator) and known.counts is not None:
-            counts = known.counts
-            return lambda step: counts(step.fields)
-    return None
+    found = (v.counts for v in VARIANTS if (v.name, v.operator) == (variant, operator))
+    return next(found, None)
 
 
 def solve(rows: Iterable[tuple[costs.Counts, float]]) -> costs.Counts:

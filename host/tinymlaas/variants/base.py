@@ -20,8 +20,7 @@ class Variant:
     cost: (step, target) → predicted cycles (executed instructions for QEMU's targets) of the whole layer; checked against
     measurement (``python -m tinymlaas.costs``). It may look at operator, fields, MACs, outputs and the bytes of ``aux``: what is
     known of a record in a finished module too.
-    counts: (fields of the record) → what ``cost`` multiplies with its part of ``costs.toml``; None where a variant's file holds costs
-    of its own.
+    counts: (step) → what ``cost`` multiplies with its part of ``costs.toml``; None where a variant's file holds costs of its own.
     """
 
     name: str
@@ -29,4 +28,4 @@ class Variant:
     targets: frozenset[str]
     lower: Callable[[Graph, Op, Step, str], Step | str | None]
     cost: Callable[[Step, str], float]
-    counts: Callable[[dict[str, int]], Counts] | None = None
+    counts: Callable[[Step], Counts] | None = None

@@ -64,10 +64,11 @@ def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | str:
     return replace(step, constants=constants, scratch_bytes=scratch_bytes)
 
 
-def _count(f: dict[str, int]) -> Counts:
+def _count(step: Step) -> Counts:
+    f = step.fields
     inputs, channels = f["filter_h"] * f["filter_w"] * f["in_c"], f["out_c"]
     pairs, windows = -(-channels // 2), -(-inputs // _WINDOW)
-    entries = f["aux_bytes"] // 4 - channels - 1
+    entries = len(step.constants["aux"]) // 4 - channels - 1
     slow = rows_in_pieces(f) / (f["out_h"] * f["out_w"])  # share of filter rows that are put together tap by tap
     per_block = {
         "block": 1.0,
@@ -85,8 +86,7 @@ def _count(f: dict[str, int]) -> Counts:
 
 
 def _cost(step: Step, target: str) -> float:
-    fields = step.fields | {"aux_bytes": len(step.constants["aux"])}
-    return fitted(target, "tile", "CONV_2D", _count(fields))
+    return fitted(target, "tile", "CONV_2D", _count(step))
 
 
 VARIANTS = (Variant("tile", "CONV_2D", _TARGETS, _lower, _cost, _count),)
