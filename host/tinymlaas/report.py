@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .planfmt import CHANNEL, VARIANTS
+from .sign import claims, fingerprint
 from .unpack import Module
 
 Fields = dict[str, Any]
@@ -156,7 +157,13 @@ def summary(module: Module) -> dict[str, Any]:
         "selftests": module.header["n_selftests"],
         "source_sha256": module.metadata.get("source_sha256", ""),
         "made_by": module.metadata.get("made_by", ""),
+        "signed": _signed(module),
     }
+
+
+def _signed(module: Module) -> dict[str, Any] | None:
+    said = claims(module.data)
+    return said and {**said, "signer": said["signer"].hex(), "fingerprint": fingerprint(said["signer"])}
 
 
 def liveness_bound(module: Module) -> int:

@@ -67,7 +67,7 @@ static void round_of(uint64_t v[8], unsigned t, uint64_t word) {
     const uint64_t t1 = V(7) + s1 + ((e & f) ^ (~e & g)) + round_constants[t] + word;
     V(3) += t1;
     V(7) = t1 + s0 + ((a & b) ^ (a & c) ^ (b & c));
-    #undef V
+#undef V
 }
 
 static void compress(uint64_t state[8], const uint8_t *block) {

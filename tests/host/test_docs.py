@@ -56,11 +56,16 @@ def test_kernel_target_is_documented(target):
     assert f"| `{target}` |" in (ROOT / "docs/ADDING_A_BOARD.md").read_text()
 
 
+def parameters(command):
+    """Of a command, and of those of its group."""
+    return [*command.params, *(p for c in getattr(command, "commands", {}).values() for p in c.params)]
+
+
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_command_is_documented(command):
     text = section(CLI, f"tinymlaas {command}")
     assert f"`tinymlaas {command} " in text
-    for parameter in COMMANDS[command].params:
+    for parameter in parameters(COMMANDS[command]):
         names = (
             [parameter.metavar]
             if parameter.param_type_name == "argument"
@@ -72,7 +77,7 @@ def test_command_is_documented(command):
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_documented_options_exist(command):
-    known = {name for p in COMMANDS[command].params for name in p.opts + p.secondary_opts}
+    known = {name for p in parameters(COMMANDS[command]) for name in p.opts + p.secondary_opts}
     rows = [line for line in section(CLI, f"tinymlaas {command}").splitlines() if line.startswith("| `-")]
     documented = {name for row in rows for name in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", row.split("|")[1])}
     assert documented <= known

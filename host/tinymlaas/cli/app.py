@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import boards, convert, deploy, inspect, profile, push, rollout, run, serve, signer, simulate
+from . import boards, convert, deploy, inspect, keys, profile, push, rollout, run, serve, sign, signer, simulate
 
 app = typer.Typer(
     help="From a trained int8 network to inference on a MicroPython board.",
@@ -27,6 +27,8 @@ app.command("push")(push.push)
 app.command("signer")(signer.signer)
 app.command("simulate")(simulate.simulate)
 app.add_typer(rollout.app, name="rollout")
+app.add_typer(keys.app, name="keys")
+app.command("sign")(sign.sign)
 
 
 def _version(wanted: bool) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from ..device.ampy import AmpyDevice
 from ..device.deploy import deploy as put
-from ..device.install import install, kernel_target_of, probe
+from ..device.install import has_keys, install, kernel_target_of, probe
 from ..device.transport import Device, SerialDevice
 from ..errors import DeviceError, ModuleError, UsageError
 from ..run.serial import is_serial_port
@@ -46,9 +46,9 @@ def deploy(
     decoded = unpack(content, module.name)
     with _connect(on, tool) as device:
         if dry_run:
-            facts = _dry_run(device)
+            facts = _dry_run(device, _is_checked(device, decoded))
         else:
-            _install(device)
+            _install(device, _is_checked(device, decoded))
             _check_target(device, decoded, module.name)
             with progress(f"{module.name} → {on}") as update:
                 result = put(device, module.name, content, update, use_romfs=romfs, overwrite=overwrite)
@@ -67,15 +67,21 @@ def _connect(on: str, tool: str) -> SerialDevice | AmpyDevice:
     return SerialDevice(on) if tool == "mpremote" else AmpyDevice(on)
 
 
-def _dry_run(device: Device) -> dict[str, Any]:
-    runtime = probe(device)
-    missing = [n for n, has in (("_tinyml", runtime.has_native), ("tinyml", runtime.has_package)) if not has]
-    return {"dry_run": True, "would_install": missing}
+def _is_checked(device: Device, module: Module) -> bool:
+    """Whether the board needs what checks signatures."""
+    return bool(module.header["signature_offset"]) or has_keys(device)
 
 
-def _install(device: Device) -> None:
+def _dry_run(device: Device, checked: bool) -> dict[str, Any]:
+    runtime = probe(device, checked)
+    parts = {"_tinyml": runtime.has_native, "tinyml": runtime.has_package}
+    parts |= {"_tinyml_ed25519": runtime.has_verifier} if checked else {}
+    return {"dry_run": True, "would_install": [name for name, has in parts.items() if not has]}
+
+
+def _install(device: Device, checked: bool) -> None:
     with progress("installing tinyml") as update:
-        written = install(device, update)
+        written = install(device, update, verifier=checked)
     for path in written:
         talk.print(f"installed {path}", highlight=False)
 

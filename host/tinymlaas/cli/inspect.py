@@ -116,6 +116,9 @@ def _print(facts: dict[str, Any], shown: Prediction | None) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if facts["signed"]:
+        said = "release {counter}, says it is signed by key {fingerprint}, epoch {epoch}".format(**facts["signed"])
+        data.print(f"{said}: not checked here", highlight=False, soft_wrap=True)
     _print_predictions(facts)
 
 

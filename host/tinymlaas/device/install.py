@@ -1,4 +1,4 @@
-"""Install the runtime on a board whose firmware does not have it: the `tinyml` package and the native module."""
+"""Install the runtime on a board whose firmware does not have it: the `tinyml` package and the native modules."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tinymlaas.errors import BoardError
 REPOSITORY = Path(__file__).resolve().parents[3]
 PACKAGE_DIR = REPOSITORY / "device" / "tinyml"
 NATMOD_DIR = REPOSITORY / "build" / "natmod"
+KEYS_PATH = "/tinyml_keys.json"  # on a board, as in device/tinyml/source.py
 MPY_VERSION, MPY_SUB_VERSION = 6, 3
 
 # py/persistentcode.h: numbers of native architectures, and what each loads besides its own.
@@ -30,7 +31,8 @@ def _has(name):
         return True
     except ImportError:
         return False
-print((getattr(sys.implementation, '_mpy', 0), _has('_tinyml'), _has('tinyml')))
+print((getattr(sys.implementation, '_mpy', 0), _has('_tinyml'), _has({package!r}),
+    {verifier} and _has('_tinyml_ed25519')))
 """
 _MAKE_DIRS = """
 import os
@@ -44,11 +46,12 @@ for _p in {folders!r}:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What a board has: loadable architectures (best first), native module, Python package."""
+    """What a board has: loadable architectures (best first), native module, Python package, and what checks signatures."""
 
     arches: tuple[str, ...]
     has_native: bool
     has_package: bool
+    has_verifier: bool
 
 
 def arches_of(mpy: int) -> tuple[str, ...]:
@@ -72,10 +75,13 @@ def arches_of(mpy: int) -> tuple[str, ...]:
     return ARM_ASCENDING[: ARM_ASCENDING.index(name) + 1][::-1]
 
 
-def probe(device: Device) -> Runtime:
-    """Ask a board what it has; BoardError when it has no native module and can load none."""
-    mpy, has_native, has_package = ast.literal_eval(device.exec(_PROBE).decode())
-    return Runtime(() if has_native else arches_of(mpy), has_native, has_package)
+def probe(device: Device, verifier: bool = False) -> Runtime:
+    """Ask a board what it has; BoardError when it has no native module and can load none. verifier: it needs that one, too."""
+    # Loading what checks signatures takes memory, and packages older than signatures do not do.
+    code = _PROBE.format(package="tinyml.trust" if verifier else "tinyml", verifier=verifier)
+    mpy, has_native, has_package, has_verifier = ast.literal_eval(device.exec(code).decode())
+    complete = has_native and (has_verifier or not verifier)
+    return Runtime(() if complete else arches_of(mpy), has_native, has_package, has_verifier)
 
 
 def kernel_target_of(device: Device) -> str:
@@ -83,19 +89,25 @@ def kernel_target_of(device: Device) -> str:
     return device.exec("import _tinyml\nprint(_tinyml.target())").decode().strip()
 
 
-def native_module(arches: tuple[str, ...]) -> Path:
-    """The prebuilt native module for the first of `arches` that was built."""
+def has_keys(device: Device) -> bool:
+    """Whether release keys are on a board."""
+    answer = device.exec(f"try:\n open({KEYS_PATH!r}).close()\n print(1)\nexcept OSError:\n print(0)")
+    return answer.strip() == b"1"
+
+
+def native_module(arches: tuple[str, ...], name: str = "_tinyml") -> Path:
+    """The prebuilt native module of that name for the first of `arches` that was built."""
     for arch in arches:
-        path = NATMOD_DIR / arch / "_tinyml.mpy"
+        path = NATMOD_DIR / (arch if name == "_tinyml" else f"{arch}-ed25519") / f"{name}.mpy"
         if path.is_file():
             return path
     raise BoardError(f"no native module is built for {arches[0]}: run `make natmod ARCH={arches[0]}`")
 
 
-def install(device: Device, progress: Progress = no_progress) -> list[str]:
-    """Copy to /lib what the board lacks; returns the paths written, [] when it has all."""
-    runtime = probe(device)
-    files = dict(_missing(runtime))
+def install(device: Device, progress: Progress = no_progress, *, verifier: bool = False) -> list[str]:
+    """Copy to /lib what the board lacks; returns the paths written, [] when it has all. verifier: also what checks signatures."""
+    runtime = probe(device, verifier)
+    files = dict(_missing(runtime, verifier))
     if not files:
         return []
     folders = sorted({str(Path(path).parent) for path in files})
@@ -108,9 +120,11 @@ def install(device: Device, progress: Progress = no_progress) -> list[str]:
     return sorted(files)
 
 
-def _missing(runtime: Runtime) -> Iterator[tuple[str, bytes]]:
+def _missing(runtime: Runtime, verifier: bool) -> Iterator[tuple[str, bytes]]:
     if not runtime.has_native:
         yield "/lib/_tinyml.mpy", native_module(runtime.arches).read_bytes()
+    if verifier and not runtime.has_verifier:
+        yield "/lib/_tinyml_ed25519.mpy", native_module(runtime.arches, "_tinyml_ed25519").read_bytes()
     if not runtime.has_package:
         for source in sorted(PACKAGE_DIR.glob("*.py")):
             yield f"/lib/tinyml/{source.name}", source.read_bytes()
