@@ -39,6 +39,9 @@ def serve(
     ] = "auto",
     poll_interval: Annotated[int, typer.Option(min=1, max=86400, help="Seconds between polls of a device.")] = 30,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Compilers at once; 0: compile in other processes.")] = 1,
+    new_admin: Annotated[
+        bool, typer.Option("--new-admin", help="Make another admin token: for who has lost the first.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object when it listens.")] = False,
 ) -> None:
     """Run the service: device protocol, operator's API and pages, until Ctrl-C or SIGTERM."""
@@ -59,16 +62,16 @@ def serve(
     address = Address(host, port, tls_certificate, tls_key)
     check_tls(address)
     _prepare(folder)
-    _serve(settings, address, folder / "keys" if mode == "auto" else None, as_json)
+    _serve(settings, address, folder / "keys" if mode == "auto" else None, new_admin, as_json)
 
 
-def _serve(settings: Settings, address: Address, keys: Path | None, as_json: bool) -> None:
+def _serve(settings: Settings, address: Address, keys: Path | None, new_admin: bool, as_json: bool) -> None:
     from ..service import serving
     from ..service.app import create_app
 
     bound = serving.listen(address)
     app = create_app(settings)
-    url, admin = serving.url_of(address, bound), serving.first_admin(app.state.instance)
+    url, admin = serving.url_of(address, bound), serving.first_admin(app.state.instance, new_admin)
     if keys:
         serving.make_keys(keys)
         token = serving.trust_keys(app.state.instance, keys)

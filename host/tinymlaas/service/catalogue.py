@@ -23,6 +23,7 @@ NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 MAX_LABELS = 4096
 MAX_LABEL_CHARS = 128
 MAX_NOTE_CHARS = 2000
+_PATIENCE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def add(instance: Instance, upload: Upload, actor: str) -> Version:
     ServiceError 422 says what is wrong with the model, in the importer's words.
     """
     _check(upload)
-    result = compile_apart(upload.source, Job(upload.name, "any", upload.labels))
+    result = _compiled(instance, upload)
     sha256 = instance.store.put("source", upload.source)
     instance.store.put("module", result.module)
     with writing(instance.engine) as session:
@@ -53,6 +54,16 @@ def add(instance: Instance, upload: Upload, actor: str) -> Version:
         audit.append(session, actor, "model.upload", f"{upload.name} v{version.number}", {"sha256": sha256})
     instance.work.set()
     return version
+
+
+def _compiled(instance: Instance, upload: Upload) -> Result:
+    """For ``any``; ServiceError 503 when too many uploads are being compiled for too long."""
+    if not instance.uploads.acquire(timeout=_PATIENCE_S):
+        raise ServiceError(503, "too many uploads at once", "try again in a minute")
+    try:
+        return compile_apart(upload.source, Job(upload.name, "any", upload.labels))
+    finally:
+        instance.uploads.release()
 
 
 def _check(upload: Upload) -> None:

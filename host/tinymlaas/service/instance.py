@@ -12,6 +12,8 @@ from .limits import Buckets
 from .settings import Settings
 from .store import Store, open_store
 
+UPLOADS = 2  # compiled at once by one process; others wait
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -22,6 +24,9 @@ class Instance:
     store: Store
     operators: Buckets  # requests per operator token
     strangers: Buckets  # wrong tokens per address
+    uploads: threading.Semaphore = field(
+        default_factory=lambda: threading.Semaphore(UPLOADS)
+    )  # compiled while they wait
     work: threading.Event = field(default_factory=threading.Event)  # set when there may be something to compile
     stopping: threading.Event = field(default_factory=threading.Event)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import ssl
@@ -60,12 +61,13 @@ def url_of(address: Address, bound: socket.socket) -> str:
     return f"{'https' if address.certificate else 'http'}://{shown}:{port}"
 
 
-def first_admin(instance: Instance) -> str | None:
-    """Makes the first admin token, once in the life of a database."""
+def first_admin(instance: Instance, another: bool = False) -> str | None:
+    """Makes the first admin token, once in the life of a database; or another one, for who has lost it."""
     with writing(instance.engine) as session:
-        secret = tokens.first_admin(session)
+        name = f"admin-{secrets.token_hex(4)}" if another else "admin"
+        secret = tokens.create(session, name, "admin") if another else tokens.first_admin(session)
         if secret:
-            audit.append(session, "service", "token.create", "admin", {"role": "admin"})
+            audit.append(session, "service", "token.create", name, {"role": "admin"})
     return secret
 
 
