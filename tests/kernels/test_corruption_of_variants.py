@@ -13,7 +13,7 @@ from tinymlaas.toolchain import paths
 from tinymlaas.toolchain.hostlib import build_program
 
 _SAME = {"padding": 0, "strideH": 1, "strideW": 1}
-VARIANTS = {"m4": ["dsp", "dsp", "plain", "dsp", "dsp"], "m0plus": ["swar", "swar", "plain", "swar", "swar"]}
+VARIANTS = {"m4": ["dsp", "dsp", "plain", "dsp", "dsp"], "m0plus": ["swar", "swar", "linear", "swar", "swar"]}
 _HALVED = {"padding": 0, "strideH": 2, "strideW": 2, "depthMultiplier": 1}
 
 

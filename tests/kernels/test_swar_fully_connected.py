@@ -177,7 +177,7 @@ def test_check_refuses_damaged_streams() -> None:
     assert (scales, rest > 3, chunks, windows > 1) == (0, True, 1, True)
     assert check(damaged(case, 1, rest)) == ""
     for word, values in {
-        0: (2, 1 << 30),
+        0: (1, 1 << 30),
         1: (0, rest + 1, 0xFFFFFFFF),
         2: (0, 2, 0xFFFFFFFF),
         3: (0, windows - 1, windows + 1, 0xFFFFFFFF),

@@ -76,6 +76,9 @@ tml_status_t tml_check_window(const tml_bounds_t *bounds, const tml_window_t *wi
 // Input and output of an operator with a window are inside the arena and disjoint.
 tml_status_t tml_check_image(const tml_bounds_t *bounds, const tml_head_t *head, const tml_window_t *window, tml_span_t spans[2]);
 
+// Input and output of a FULLY_CONNECTED are inside the arena and disjoint.
+tml_status_t tml_check_matrix(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, tml_span_t spans[2]);
+
 // What CONV_2D and DEPTHWISE_CONV_2D share; the weights have `weights_bytes`, the scratch needs `scratch_needed`.
 tml_status_t tml_check_conv(tml_bounds_t *bounds, const tml_conv_t *conv, uint64_t weights_bytes, uint32_t scratch_needed);
 

@@ -16,7 +16,7 @@
 #define BLOCK_ROWS (128)
 
 typedef struct {
-    uint32_t scales; // 1, or 0: channels
+    uint32_t shared; // not 0: one scale, 0: channels
     uint32_t rest; // words: per block the number of entries, entries of bits 0-15 input, 16-23 weight, 24-31 row of the block
     uint32_t chunks;
     uint32_t windows;
@@ -46,7 +46,7 @@ static uint32_t round_up_4(uint32_t n) {
 
 // Bytes between a layer_t and its rest.
 static uint64_t scale_bytes(const tml_fully_connected_t *fc, const layer_t *layer) {
-    return layer->scales != 0 ? sizeof(tml_swar_scale_t) : (uint64_t)fc->out_features * sizeof(tml_channel_t);
+    return layer->shared != 0 ? sizeof(tml_swar_scale_t) : (uint64_t)fc->out_features * sizeof(tml_channel_t);
 }
 
 static const uint32_t *rest_of(const tml_fully_connected_t *fc, const layer_t *layer) {
@@ -63,7 +63,7 @@ static row_t row_of(const tml_context_t *context, const tml_fully_connected_t *f
         .windows = (const uint8_t *)(rest_of(fc, layer) + layer->rest),
         .chunks = layer->chunks,
         .scaling = layer + 1,
-        .shared = layer->scales != 0,
+        .shared = layer->shared != 0,
         .x = (uint32_t *)(void *)(context->arena + fc->scratch) + round_up_4(block_rows(fc, 0)),
     };
     return row;
@@ -127,15 +127,14 @@ void tml_swar_fully_connected(const tml_context_t *context, const tml_record_t *
 }
 
 // Windows cover the input once, in as many chunks as there should be. `most`: bytes of the largest chunk in scratch.
-static tml_status_t check_windows(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, const layer_t *layer, const uint8_t *window, uint32_t *most) {
-    const uint32_t all = (fc->in_features + 1) / 2;
-    uint32_t done = 0, chunks = 0, bytes = 8;
+static bool windows_are_sound(const tml_fully_connected_t *fc, const layer_t *layer, const uint8_t *window, uint32_t *most) {
+    uint32_t left = (fc->in_features + 1) / 2, chunks = 0, bytes = 8;
     for (const uint8_t *end = window + layer->windows; window < end; window++) {
         const uint32_t steps = *window & (TML_SWAR_CHUNK_ENDS - 1);
-        if (steps == 0 || steps > TML_SWAR_STEPS || steps > all - done) {
-            return tml_fail(bounds, TML_CONSTANTS, steps, all - done);
+        if (steps == 0 || steps > TML_SWAR_STEPS || steps > left) {
+            return false;
         }
-        done += steps;
+        left -= steps;
         bytes += 8 + 8 * steps;
         *most = bytes > *most ? bytes : *most;
         if ((*window & TML_SWAR_CHUNK_ENDS) != 0) {
@@ -143,27 +142,26 @@ static tml_status_t check_windows(const tml_bounds_t *bounds, const tml_fully_co
             bytes = 8;
         }
     }
-    return done != all || bytes != 8 || chunks != layer->chunks ? tml_fail(bounds, TML_CONSTANTS, done, all) : TML_OK;
+    return left == 0 && bytes == 8 && chunks == layer->chunks;
 }
 
 // Words of the rest: of all blocks, each of which has at least a number.
-static tml_status_t check_rest(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, const uint32_t *word, uint32_t n) {
-    const uint32_t *end = word + n;
+static bool rest_is_sound(const tml_fully_connected_t *fc, const uint32_t *word, const uint32_t *end) {
     for (uint32_t first = 0; first < fc->out_features; first += BLOCK_ROWS) {
         if (word == end || *word >= (uint32_t)(end - word)) {
-            return tml_fail(bounds, TML_CONSTANTS, word == end ? 0 : *word, (uint32_t)(end - word));
+            return false;
         }
         for (const uint32_t *last = word + *word; word++ < last;) {
             if (*word >> 24 >= block_rows(fc, first) || (*word & 0xffff) >= fc->in_features) {
-                return tml_fail(bounds, TML_CONSTANTS, *word, fc->in_features);
+                return false;
             }
         }
     }
-    return word != end ? tml_fail(bounds, TML_CONSTANTS, n, n - (uint32_t)(end - word)) : TML_OK;
+    return word == end;
 }
 
 static tml_status_t check_scaling(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, const layer_t *layer) {
-    if (layer->scales == 0) {
+    if (layer->shared == 0) {
         return tml_check_channels(bounds, fc->aux + (uint32_t)sizeof(layer_t), fc->out_features);
     }
     const tml_swar_scale_t *scale = (const tml_swar_scale_t *)(const void *)(layer + 1);
@@ -174,37 +172,34 @@ static tml_status_t check_scaling(const tml_bounds_t *bounds, const tml_fully_co
 static tml_status_t check_layer(const tml_bounds_t *bounds, const tml_fully_connected_t *fc, uint32_t *most) {
     TML_TRY(tml_check_constants(bounds, fc->aux, fc->aux_bytes));
     const layer_t *layer = (const layer_t *)(const void *)(bounds->module + fc->aux);
-    if (fc->aux_bytes < sizeof(layer_t) || layer->scales > 1) {
-        return tml_fail(bounds, TML_CONSTANTS, fc->aux_bytes, sizeof(layer_t));
+    uint64_t bytes = sizeof(layer_t);
+    if (fc->aux_bytes >= bytes) {
+        bytes += scale_bytes(fc, layer) + UINT64_C(4) * layer->rest + layer->windows;
     }
-    const uint64_t bytes = sizeof(layer_t) + scale_bytes(fc, layer) + UINT64_C(4) * layer->rest + layer->windows;
     if (bytes > fc->aux_bytes) {
         return tml_fail(bounds, TML_CONSTANTS, fc->aux_bytes, (uint32_t)bytes);
     }
-    const uint32_t *rest = rest_of(fc, layer);
-    TML_TRY(check_scaling(bounds, fc, layer));
-    TML_TRY(check_rest(bounds, fc, rest, layer->rest));
-    return check_windows(bounds, fc, layer, (const uint8_t *)(rest + layer->rest), most);
+    const uint32_t *rest = rest_of(fc, layer), *rest_end = rest + layer->rest;
+    if (!rest_is_sound(fc, rest, rest_end) || !windows_are_sound(fc, layer, (const uint8_t *)rest_end, most)) {
+        return tml_fail(bounds, TML_CONSTANTS, fc->aux, fc->aux_bytes);
+    }
+    return check_scaling(bounds, fc, layer);
 }
 
 tml_status_t tml_check_swar_fully_connected(tml_bounds_t *bounds, const tml_record_t *record) {
     const tml_fully_connected_t *fc = &record->fully_connected;
     const tml_span_t scratch = {fc->scratch, fc->scratch_bytes};
-    tml_span_t input, output;
-    TML_TRY(tml_check_count(bounds, fc->rows, TML_MAX_ELEMENTS));
+    tml_span_t spans[2], input;
+    TML_TRY(tml_check_matrix(bounds, fc, spans));
     TML_TRY(tml_check_count(bounds, fc->in_features, 0x10000));
     TML_TRY(tml_check_count(bounds, fc->out_features, TML_MAX_ELEMENTS / 16));
-    // Inputs are read two at a time.
-    TML_TRY(tml_check_arena(bounds, fc->input, (uint64_t)fc->rows * fc->in_features + fc->in_features % 2, &input));
-    input.bytes -= fc->in_features % 2;
-    TML_TRY(tml_check_arena(bounds, fc->output, (uint64_t)fc->rows * fc->out_features, &output));
-    TML_TRY(tml_check_disjoint(bounds, &input, &output));
+    TML_TRY(tml_check_arena(bounds, fc->input, spans[0].bytes + fc->in_features % 2, &input)); // inputs are read two at a time
     uint32_t chunk_bytes = 0;
     TML_TRY(check_layer(bounds, fc, &chunk_bytes));
     if (fc->scratch % 4 != 0) {
         return tml_fail(bounds, TML_SHAPE, fc->scratch, 4);
     }
-    TML_TRY(tml_check_scratch(bounds, &scratch, 4 * round_up_4(block_rows(fc, 0)) + chunk_bytes, &input, &output));
+    TML_TRY(tml_check_scratch(bounds, &scratch, 4 * round_up_4(block_rows(fc, 0)) + chunk_bytes, &spans[0], &spans[1]));
     const uint64_t rows = round_up_4(fc->out_features), weights_bytes = rows * ((fc->in_features + 1) & ~UINT32_C(1));
     TML_TRY(tml_check_constants(bounds, fc->channels, 4 * rows));
     TML_TRY(tml_check_constants(bounds, fc->weights, weights_bytes));

@@ -36,7 +36,7 @@ TML_FAST_CODE __attribute__((naked)) const uint32_t *tml_swar_rows(const tml_swa
 }
 
 // r1: end of the window's inputs. r2: bytes left to it, negative. r3: 65537. r8: the window. r12: sum of its inputs. lr: next length.
-// 19 cycles for two inputs.
+// 18 cycles for two inputs: p = x0 - 256 q.
 TML_FAST_CODE __attribute__((naked)) void tml_swar_expand(tml_swar_expand_t *job) {
     (void)job;
     __asm__ volatile (
@@ -46,10 +46,10 @@ TML_FAST_CODE __attribute__((naked)) void tml_swar_expand(tml_swar_expand_t *job
         "1: mov r8, r0\n mov r4, lr\n ldrb r5, [r4]\n adds r4, #1\n mov lr, r4\n"
         "lsls r2, r5, #25\n lsrs r2, #24\n movs r6, #12\n muls r6, r2\n adds r6, #22\n rsbs r6, r6, #0\n"
         "str r6, [r0]\n adds r0, #8\n adds r1, r2\n rsbs r2, r2, #0\n movs r4, #0\n mov r12, r4\n"
-        "2: ldrsb r4, [r1, r2]\n adds r2, #1\n ldrsb r5, [r1, r2]\n muls r4, r3\n muls r5, r3\n"
-        "add r12, r4\n add r12, r5\n lsls r6, r5, #8\n subs r6, r4, r6\n lsls r7, r4, #8\n subs r7, r5, r7\n"
+        "2: ldrsb r4, [r1, r2]\n adds r2, #1\n ldrsb r5, [r1, r2]\n add r12, r4\n add r12, r5\n"
+        "lsls r7, r4, #8\n subs r7, r5, r7\n muls r7, r3\n lsls r6, r7, #8\n subs r6, r4, r6\n"
         "stmia r0!, {r6, r7}\n adds r2, #1\n bne 2b\n"
-        "mov r4, r12\n lsls r4, #7\n movs r5, #128\n lsls r5, #8\n subs r5, r4\n mov r4, r8\n str r5, [r4, #4]\n"
+        "mov r4, r12\n muls r4, r3\n lsls r4, #7\n movs r5, #128\n lsls r5, #8\n subs r5, r4\n mov r4, r8\n str r5, [r4, #4]\n"
         "mov r4, lr\n subs r4, #1\n ldrb r5, [r4]\n lsrs r5, #7\n beq 1b\n"
         "movs r4, #2\n rsbs r4, r4, #0\n str r4, [r0]\n"
         "pop {r4}\n mov r8, r4\n pop {r0}\n mov r4, lr\n str r1, [r0, #4]\n str r4, [r0, #8]\n pop {r4-r7, pc}\n"
