@@ -69,7 +69,7 @@ def test_depthwise_3x3(
 ) -> None:
     rng = np.random.default_rng(seed)
     reach = 0 if padding == "SAME" else 2
-    height, width = stride * (height - 1) + 1 + reach, width + reach
+    height, width = stride * (height - 1) + 1 + int(rng.integers(stride)) + reach, width + reach
     out_h, out_w = (-(-(n - reach) // stride) for n in (height, width))
     weights = rng.integers(-spread, spread + 1, (1, 3, 3, channels)).astype(np.int8)
     zero_point = int(rng.integers(-128, 128))

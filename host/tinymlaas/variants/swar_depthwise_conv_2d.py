@@ -14,20 +14,23 @@ from .swar import MAX_SCRATCH_BYTES, MAX_WINDOW, Requant, requants
 
 _ROWS = 6  # of output, in a block
 _LEAST_ROWS = 3
+_ROWS_LEFT = 2  # at most, to be filtered with rows and columns swapped
 _POSITION_BYTES = 36
+_BLOCK_BYTES = 64
 _FACTOR_BITS = 14
 _BY_PAIRS = 0.35  # of the channels of the models we know
 
 # Cycles, fitted to the emulated Pico. Those of a column by stride.
-_PER_WINDOW, _MORE_FOR_PAIRS, _PER_CHANNEL = 268.0, 28.0, 230.0
+_PER_LAYER, _PER_CHANNEL, _PER_TRANSPOSED, _PER_BLOCK = 3000.0, 150.0, 300.0, 65.0
+_PER_WINDOW, _MORE_FOR_PAIRS = 256.0, 26.0
 _PER_COLUMN = (57.0, 83.0)
 
 
 def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | str | None:
     f = step.fields
-    scratch = _POSITION_BYTES * _columns(f) + f["in_w"] * f["in_c"]
+    scratch = _scratch_bytes(f)
     if not _fits(f):
-        return "is made for 3 x 3 filters, stride 1 or 2, as many output as input channels, at least 3 output rows"
+        return "is made for 3 x 3 filters, strides 1 or 2, as many output as input channels, at least 3 output rows"
     if scratch > MAX_SCRATCH_BYTES:
         return f"would need {scratch} bytes of scratch, more than {MAX_SCRATCH_BYTES}"
     weights = np.frombuffer(step.constants["weights"], np.int8).reshape(3, 3, f["out_c"])
@@ -35,18 +38,34 @@ def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | str | None:
     scales = requants(taps, step.constants["channels"], f, _FACTOR_BITS)
     if scales is None:
         return "requantisation by two multiplications is not provable"
-    if _sums(taps, 2).max() > MAX_WINDOW:
+    if np.sort(np.abs(taps.astype(np.int64)))[:, -2:].sum(axis=1).max() > MAX_WINDOW:
         return "two products do not fit 16 bits"
     return replace(step, constants={"aux": stream(taps, step.constants["channels"], scales)}, scratch_bytes=scratch)
 
 
 def _fits(f: dict[str, int]) -> bool:
     filters = f["filter_h"] == f["filter_w"] == 3 and f["dilation_h"] == f["dilation_w"] == 1
-    return filters and f["stride_h"] <= 2 and f["in_c"] == f["out_c"] and f["out_h"] >= _LEAST_ROWS
+    return filters and max(f["stride_h"], f["stride_w"]) <= 2 and f["in_c"] == f["out_c"] and f["out_h"] >= _LEAST_ROWS
 
 
 def _columns(f: dict[str, int]) -> int:
     return (f["out_w"] - 1) * f["stride_w"] + 3
+
+
+def _blocks(rows: int) -> int:
+    return -(-rows // _ROWS)
+
+
+def _rows_left(f: dict[str, int]) -> int:
+    left = f["out_h"] % _ROWS
+    return left if left <= _ROWS_LEFT and f["out_w"] >= _LEAST_ROWS else 0
+
+
+def _scratch_bytes(f: dict[str, int]) -> int:
+    left = _rows_left(f)
+    blocks = max(_blocks(f["out_h"]), _blocks(f["out_w"])) if left else _blocks(f["out_h"])
+    outside = (left - 1) * f["stride_h"] + 3 if left else 1
+    return _POSITION_BYTES * _columns(f) + _BLOCK_BYTES * blocks + outside * f["in_w"] * f["in_c"]
 
 
 def _sums(taps: Array, window: int) -> Array:
@@ -70,9 +89,18 @@ def stream(taps: Array, channels: bytes, scales: list[Requant]) -> bytes:
 
 def _cost(step: Step, target: str) -> float:
     f = step.fields
-    windows = f["out_w"] * (_PER_WINDOW + _BY_PAIRS * _MORE_FOR_PAIRS)
-    columns = min(_columns(f), f["in_w"]) * _PER_COLUMN[f["stride_h"] - 1]
-    return float(-(-f["out_h"] // _ROWS) * f["out_c"] * (windows + columns + _PER_CHANNEL))
+    left = _rows_left(f)
+    columns = min(_columns(f), f["in_w"])
+    channel = _PER_CHANNEL + _blocks(f["out_h"] - left) * _block(f, f["out_w"], columns, _BY_PAIRS)
+    if left:
+        rows = (left - 1) * f["stride_h"] + 3
+        channel += _PER_TRANSPOSED + _blocks(f["out_w"]) * _block(f, left, rows, 1.0)
+    return float(_PER_LAYER + f["out_c"] * channel)
+
+
+def _block(f: dict[str, int], windows: int, columns: int, by_pairs: float) -> float:
+    window = _PER_WINDOW + by_pairs * _MORE_FOR_PAIRS
+    return _PER_BLOCK + windows * window + columns * _PER_COLUMN[f["stride_h"] - 1]
 
 
 VARIANTS = (Variant("swar", "DEPTHWISE_CONV_2D", frozenset({"m0plus"}), _lower, _cost),)

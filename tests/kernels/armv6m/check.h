@@ -35,8 +35,7 @@ extern volatile uint32_t registers_lost;
     X(tml_swar_dot) \
     X(tml_swar_pack_columns) \
     X(tml_swar_pack_columns_2) \
-    X(tml_swar_filter_by_columns) \
-    X(tml_swar_filter_by_pairs) \
+    X(tml_swar_filter_channels) \
     X(tml_linear_add_bytes) \
     X(tml_swar_expand) \
     X(tml_swar_rows) \
