@@ -18,8 +18,9 @@ _TIES, _SPARSE, _LAST = 1 << 8, 1 << 9, 1 << 10  # TML_SWAR_* of kernels/mk/swar
 _MAX_LANES_BYTES = 0x8000  # entries of a rest point back from their end
 
 # Cycles, fitted to the emulated Pico.
-_PER_WORD, _PER_REST, _PER_CHANNEL, _PER_BLOCK = 42.0, 16.0, 95.0, 120.0
-_PER_TAP_ROW, _PER_PACKED = 330.0, 19.0
+_PER_WORD, _PER_WORD_OF_PAIR, _PER_REST, _PER_CHANNEL, _PER_TIES, _PER_BLOCK = 42.0, 31.0, 16.0, 96.0, 25.0, 400.0
+_PER_PACKED, _PER_PACKED_ROW = 19.0, 9.0
+_PER_COPY, _PER_COPIED_ROW, _PER_COPIED = 260.0, 110.0, 2.0  # of patches that reach beyond the image
 
 
 def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
@@ -112,10 +113,36 @@ def _scale(scale: Requant, flags: int) -> list[int]:
 def _cost(step: Step, target: str) -> float:
     f = step.fields
     patch = f["filter_h"] * f["filter_w"] * f["in_c"]
-    words, blocks = -(-patch // 4), -(-f["out_h"] * f["out_w"] // _PIXELS)
-    rest = len(step.constants["aux"]) / 4 - f["out_c"] * (words + 7)
-    channels = f["out_c"] * (words * _PER_WORD + _PER_CHANNEL) + rest * _PER_REST
-    return float(blocks * (_PER_BLOCK + f["filter_h"] * _PER_TAP_ROW + patch * _PER_PACKED + channels))
+    words, (full, left) = -(-patch // 4), divmod(f["out_h"] * f["out_w"], _PIXELS)
+    dense, rest, ties = _contents(np.frombuffer(step.constants["aux"], np.uint32), words)
+    packing = patch * _PER_PACKED + f["filter_h"] * _PER_PACKED_ROW
+    block = _PER_BLOCK + packing + f["out_c"] * _PER_CHANNEL + rest * _PER_REST + ties * _PER_TIES
+    per_word = [0.0, _PER_WORD_OF_PAIR, _PER_WORD_OF_PAIR, _PER_WORD][left]
+    words_cycles = dense * words * (full * _PER_WORD + per_word)
+    return float((full + (left > 0)) * block + words_cycles + _copying(step, patch))
+
+
+def _copying(step: Step, patch: int) -> float:
+    """Of patches that reach beyond the image, or of the image with its padding."""
+    f, outside = step.fields, _outside(step.fields)
+    if not outside or step.scratch_bytes > 8 * (patch + -patch % 4) + _PIXELS * patch:
+        return _padded_bytes(f) * 3.0 if outside else 0.0
+    return float(outside * (_PER_COPY + f["filter_h"] * _PER_COPIED_ROW + patch * _PER_COPIED))
+
+
+def _contents(data: Array, words: int) -> tuple[int, int, int]:
+    """What is in a stream: channels with words of weights, entries of the rest, channels with ties."""
+    dense = entries = ties = 0
+    at, flags = 1, int(data[0])
+    while not flags & _LAST:
+        at += 1 if flags & _SPARSE else 1 + words
+        dense += not flags & _SPARSE
+        rest = int(data[at]) // 4
+        entries += rest
+        flags = int(data[at + rest + 5])
+        at += rest + 6 + bool(flags & _TIES)
+        ties += bool(flags & _TIES)
+    return dense, entries, ties
 
 
 VARIANTS = (Variant("swar", "CONV_2D", _TARGETS, _lower, _cost),)

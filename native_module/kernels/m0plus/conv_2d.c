@@ -26,7 +26,7 @@ void tml_swar_conv_2d(const tml_context_t *context, const tml_record_t *record) 
     int8_t *out = (int8_t *)(context->arena + c->output);
     tml_patches_t patches;
     tml_patches_begin(&patches, context, c);
-    tml_swar_dot_t job = {.x = patches.lanes, .words = tml_patch_words(c), .stream = (const uint32_t *)(const void *)(context->module + c->aux)};
+    tml_swar_dot_t job = {.x = patches.patch.lanes, .words = tml_patch_words(c), .stream = (const uint32_t *)(const void *)(context->module + c->aux)};
     for (uint32_t pixel = 0; pixel + PIXELS <= pixels; pixel += PIXELS) {
         compute(&patches, &job, out + pixel * c->out_c, PIXELS);
     }

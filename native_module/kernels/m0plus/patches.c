@@ -74,9 +74,14 @@ TML_ONCE void tml_patches_begin(tml_patches_t *patches, const tml_context_t *con
         .first_x = -(int32_t)c->pad_left,
         .last_y = c->in_h - 1 - (c->filter_h - 1) * c->dilation_h,
         .last_x = is_dilated(c) ? -1 : c->in_w - c->filter_w,
+        .step = c->stride_w,
         .out_w = c->out_w,
-        .lanes = (uint32_t *)(void *)scratch,
         .copies = scratch + lanes_bytes(c),
+        .patch = {
+            .row_bytes = row_bytes(c),
+            .lanes = (uint32_t *)(void *)scratch,
+            .lanes_end = (uint32_t *)(void *)scratch + 2 * row_bytes(c) * c->filter_h,
+        },
     };
     if (is_flat(c)) {
         patches->width = patches->out_w = (uint32_t)c->in_h * c->in_w;
@@ -84,6 +89,7 @@ TML_ONCE void tml_patches_begin(tml_patches_t *patches, const tml_context_t *con
     } else if (is_padded(c) && !is_dilated(c) && reach_h(c) * reach_w(c) * c->in_c <= c->scratch_bytes - lanes_bytes(c)) {
         pad(patches);
     }
+    patches->stride = c->dilation_h * patches->width * c->in_c;
     tml_patches_seek(patches, 0);
 }
 
@@ -91,12 +97,12 @@ TML_ONCE void tml_patches_seek(tml_patches_t *patches, uint32_t pixel) {
     const uint32_t out_y = pixel / patches->out_w;
     patches->out_x = pixel - out_y * patches->out_w;
     patches->y = patches->first_y + (int32_t)(out_y * patches->conv->stride_h);
-    patches->x = patches->first_x + (int32_t)(patches->out_x * patches->conv->stride_w);
+    patches->x = patches->first_x + (int32_t)(patches->out_x * patches->step);
 }
 
 static void advance(tml_patches_t *patches, uint32_t pixels) {
     patches->out_x += pixels;
-    patches->x += (int32_t)(pixels * patches->conv->stride_w);
+    patches->x += (int32_t)(pixels * patches->step);
     if (patches->out_x == patches->out_w) {
         patches->out_x = 0;
         patches->x = patches->first_x;
@@ -118,9 +124,10 @@ static void gather_row(const tml_conv_t *c, const int8_t *row, int32_t x, int8_t
     }
 }
 
-// A copy of the next pixel's patch, with zero points where it lies outside the image.
-TML_ONCE static void gather(const tml_patches_t *patches, int8_t *to) {
+// Copy `number` of a patch: the next pixel's, with zero points where it lies outside the image.
+TML_ONCE static const int8_t *gather(const tml_patches_t *patches, uint32_t number) {
     const tml_conv_t *c = patches->conv;
+    int8_t *copy = patches->copies + number * row_bytes(c) * c->filter_h, *to = copy;
     int32_t y = patches->y;
     memset(to, c->in_zero_point, row_bytes(c) * c->filter_h);
     for (uint32_t fy = 0; fy < c->filter_h; fy++, y += c->dilation_h, to += row_bytes(c)) {
@@ -128,6 +135,7 @@ TML_ONCE static void gather(const tml_patches_t *patches, int8_t *to) {
             gather_row(c, patches->image + (uint32_t)y * c->in_w * c->in_c, patches->x, to);
         }
     }
+    return copy;
 }
 
 // How many of the next pixels to take from the image at once: all if they are in one row of the output, 0 if the next lies outside.
@@ -135,33 +143,30 @@ static uint32_t inside(const tml_patches_t *p, uint32_t pixels) {
     if (p->y < 0 || p->y > p->last_y || p->x < 0 || p->x > p->last_x) {
         return 0;
     }
-    const int32_t last = p->x + (int32_t)((pixels - 1) * p->conv->stride_w);
+    const int32_t last = p->x + (int32_t)((pixels - 1) * p->step);
     return p->out_x + pixels <= p->out_w && last <= p->last_x ? pixels : 1;
 }
 
 void tml_patches_pack(tml_patches_t *p, uint32_t pixels) {
-    const tml_conv_t *c = p->conv;
-    const uint32_t n = row_bytes(c);
-    tml_swar_patch_t patch = {.row_bytes = n, .lanes = p->lanes, .lanes_end = p->lanes + 2 * n * c->filter_h};
+    tml_swar_patch_t *patch = &p->patch;
+    const uint32_t in_c = p->conv->in_c, step = p->step * in_c;
     for (uint32_t i = 0; i < pixels;) {
-        uint32_t taken = inside(p, pixels - i), stride = c->dilation_h * p->width * c->in_c;
-        const int8_t *from = p->image + ((uint32_t)p->y * p->width + (uint32_t)p->x) * c->in_c;
+        uint32_t taken = inside(p, pixels - i), stride = p->stride;
+        const int8_t *from = p->image + ((uint32_t)p->y * p->width + (uint32_t)p->x) * in_c;
         if (taken == 0) {
-            int8_t *copy = p->copies + i * n * c->filter_h;
-            gather(p, copy);
             taken = 1;
-            stride = n;
-            from = copy;
+            stride = patch->row_bytes;
+            from = gather(p, i);
         }
         advance(p, taken);
-        for (const uint32_t end = i + taken; i < end; i++, from += c->stride_w * c->in_c) {
-            patch.pixels[i] = from;
-            patch.strides[i] = stride;
+        for (; taken > 0; taken--, i++, from += step) {
+            patch->pixels[i] = from;
+            patch->strides[i] = stride;
         }
     }
     for (uint32_t i = pixels; i < PIXELS; i++) {
-        patch.pixels[i] = patch.pixels[i - pixels];
-        patch.strides[i] = patch.strides[i - pixels];
+        patch->pixels[i] = patch->pixels[i - pixels];
+        patch->strides[i] = patch->strides[i - pixels];
     }
-    tml_swar_pack_patch(&patch);
+    tml_swar_pack_patch(patch);
 }

@@ -13,14 +13,17 @@ typedef struct {
     uint32_t width; // of the image
     int32_t first_y, first_x; // where the first filter starts
     int32_t last_y, last_x; // where a filter may start to lie inside the image; -1: nowhere
+    uint32_t stride; // bytes from row to row of a patch in the image
+    uint32_t step; // columns from pixel to pixel
     uint32_t out_w; // pixels of a row of the output
     uint32_t out_x; // the next pixel, and where its filter starts
     int32_t y, x;
-    uint32_t *lanes;
     int8_t *copies;
+    tml_swar_patch_t patch;
 } tml_patches_t;
 
-#define TML_ONCE __attribute__((cold))
+// For what runs once or rarely: compiled for size.
+#define TML_ONCE __attribute__((cold, noinline))
 
 // Words of a channel's weights.
 static inline uint32_t tml_patch_words(const tml_conv_t *c) {
