@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -19,7 +18,7 @@ from .artifacts import Artifacts
 from .batch import Batch
 from .database import writing
 from .instance import Instance
-from .messages import Said, deployment, parse_capabilities, parse_feedback, stop
+from .messages import Said, deployment, parse_capabilities, parse_feedback, parse_json, stop
 from .presence import Presence, View
 from .said import take_down
 from .telemetry import parse as parse_health
@@ -118,16 +117,18 @@ class DeviceApp:
 
     async def _capabilities(self, request: Request, device: str, view: View, rest: list[str]) -> Response:
         _length(rest, 0)
-        return await self._say(parse_capabilities(device, await self._json(request)))
+        return await self._say(parse_capabilities(device, await self._body(request)))
 
     async def _health(self, request: Request, device: str, view: View, rest: list[str]) -> Response:
         _length(rest, 0)
-        return await self._say((device, parse_health(await self._json(request))))
+        return await self._say((device, parse_health(parse_json(await self._body(request)))))
 
     async def _feedback(self, request: Request, device: str, view: View, rest: list[str]) -> Response:
         _length(rest, 2, last="feedback")
         stops = "/cancelAction/" in request.url.path
-        return await self._say(parse_feedback(device, _number(rest[0]), await self._json(request), stop=stops))
+        return await self._say(
+            parse_feedback(device, _number(rest[0]), parse_json(await self._body(request)), stop=stops)
+        )
 
     async def _deployment(self, request: Request, device: str, view: View, rest: list[str]) -> Response:
         """Read from the database each time: it tells the device where its count of feedbacks stands."""
@@ -146,16 +147,13 @@ class DeviceApp:
             raise ServiceError(404, "no open action of this device names this module", "poll for what to do")
         return self._artifacts.answer(request, offer.sha256, offer.size)
 
-    async def _json(self, request: Request) -> Any:
+    async def _body(self, request: Request) -> bytes:
         most, body = self.instance.settings.max_request_bytes, b""
         async for chunk in request.stream():
             body += chunk
             if len(body) > most:
                 raise ServiceError(413, f"the request is larger than {most} bytes", "send less")
-        try:
-            return json.loads(body, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise ServiceError(400, f"the body is no JSON: {str(error)[:100]}", "send a JSON object") from error
+        return body
 
     async def _say(self, said: Said) -> Response:
         refusal = await self._writes.ask(said)
@@ -184,7 +182,3 @@ def _number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise ServiceError(404, f"'{text[:32]}' is no action", "poll for what to do")
     return int(text)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -138,7 +138,7 @@ def rollout(server: Server, devices: int, stages: Sequence[int], kill_at: float 
             "limits": {"failed_percent": 50},
         }
         number = client.post("/rollouts", body)["id"]
-        players = Fleet(parse_url(server.url), fleet, Habits(**habits), 64)
+        players = Fleet(parse_url(server.url), fleet, Habits(**habits), 128)
         began = time.monotonic()
         restart_s = asyncio.run(_roll(server, client, number, players, devices * kill_at))
         elapsed = time.monotonic() - began
@@ -192,6 +192,7 @@ def main() -> None:
     )
     parser.add_argument("--database", help="postgresql://… instead of SQLite")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the server must not outlive this
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
     with tempfile.TemporaryDirectory(prefix="tinymlaas-load-") as folder:

@@ -78,18 +78,30 @@ def parse_feedback(device: str, action: int, data: Any, *, stop: bool) -> Feedba
     return Feedback(action, device, said.seq, *words, detail.replace("\0", ""), health, stop)
 
 
-def parse_capabilities(device: str, data: Any) -> Declared:
-    """Capabilities; ServiceError 422 names the first field that is wrong."""
-    return replace(_declared(json.dumps(_checked(_Config, data, "configData").data, sort_keys=True)), device=device)
+def parse_capabilities(device: str, body: bytes) -> Declared:
+    """Capabilities; ServiceError 400 or 422 names the first field that is wrong."""
+    return replace(_declared(body), device=device)
 
 
-@lru_cache(maxsize=1024)
-def _declared(text: str) -> Declared:
+@lru_cache(maxsize=256)
+def _declared(text: bytes) -> Declared:
     """Most devices of a fleet say the same."""
-    said = capabilities.parse(json.loads(text))
+    said = capabilities.parse(_checked(_Config, parse_json(text), "configData").data)
     body = capabilities.canonical(said)
     profile = str(capabilities.profile_of(said))
     return Declared("", capabilities.digest(body), body, profile, capabilities.rfc7228_class(said))
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON as the standard has it; ServiceError 400 for anything else."""
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ServiceError(400, f"the body is no JSON: {str(error)[:100]}", "send a JSON object") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def deployment(base: str, view: View, action: int) -> dict[str, Any]:

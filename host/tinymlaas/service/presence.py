@@ -24,7 +24,7 @@ from .instance import Instance
 from .tables import Action, Build, Device, Model, Rollout, Token, UtcDateTime, Version, now
 
 TAIL_S = 0.5  # between looks at what other processes changed
-LATE_S = 5.0  # a transaction may commit so much later than one that began after it
+LATE_S = 5.0  # on PostgreSQL a transaction may commit so much later than one that began after it; SQLite has one writer
 FRESH_S = 900  # even an unchanged answer is read again after this: the net below the net
 STRANGE_S = 5  # for so long an unknown device stays unknown
 MOST = 500_000  # answers kept; about 1 KB each
@@ -68,7 +68,7 @@ class Presence:
         self._loading: dict[str, bool] = {}  # device → nothing changed since the loading began
         self._lock = threading.Lock()
         self._own: set[int] = set()  # changes that this process made, and dropped at their commit
-        self._tail = _Tail()
+        self._tail = _Tail(LATE_S if instance.engine.dialect.name == "postgresql" else 0.0)
         self._loads: Batch[str, View] = Batch(self._load)
         changes.listen(instance.engine, self.told)
 
@@ -166,9 +166,10 @@ class Presence:
 
 
 class _Tail:
-    """Reads table ``change`` so that nothing is missed, although ids may be committed out of order."""
+    """Reads table ``change`` so that nothing is missed, although ids may be committed out of order, up to ``late_s`` seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, late_s: float) -> None:
+        self._late_s = late_s
         self._low: int | None = None
         self._recent: deque[tuple[float, int]] = deque()
         self._known: set[int] = set()
@@ -184,7 +185,7 @@ class _Tail:
         rows = {change: device for change, device in changes.since(session, self._low) if change not in self._known}
         self._known.update(rows)
         self._recent.append((at, max(rows, default=self._low)))
-        while self._recent and at - self._recent[0][0] > LATE_S:
+        while self._recent and at - self._recent[0][0] >= self._late_s:
             self._low = max(self._low, self._recent.popleft()[1])
             self._known = {change for change in self._known if change > self._low}
         return rows

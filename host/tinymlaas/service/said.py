@@ -65,14 +65,13 @@ _SET = update(Device).where(Device.id == bindparam("key")).values(capabilities=b
 
 def _again(session: Session, devices: list[str]) -> None:
     """Fit and build are looked for anew, unless the device has begun: then it finds out itself."""
-    theirs = Action.device_id.in_(devices)
-    actions.move(
-        session,
-        theirs & (Action.state == actions.OFFERED),
-        actions.SCHEDULED,
-        "the device changed",
-        most=len(devices) * 64,
-    )
-    waiting = update(Action).where(theirs, Action.state == actions.SCHEDULED, Action.build_id.is_not(None))
-    session.execute(waiting.values(build_id=None), execution_options={"synchronize_session": False})
+    begun = Action.state.in_((actions.SCHEDULED, actions.OFFERED))
+    keys = session.scalars(select(Action.id).where(Action.device_id.in_(devices), Action.open, begun)).all()
+    if keys:
+        theirs = Action.id.in_(keys)
+        actions.move(
+            session, theirs & (Action.state == actions.OFFERED), actions.SCHEDULED, "the device changed", len(keys)
+        )
+        waiting = update(Action).where(theirs, Action.state == actions.SCHEDULED, Action.build_id.is_not(None))
+        session.execute(waiting.values(build_id=None), execution_options={"synchronize_session": False})
     touch(session, devices)
