@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
-from tests.support.fleet import FACTS, MODULE, TOKEN, enrol, says, settle, states, version
-from tinymlaas.planfmt import FORMAT_VERSION
+from tests.support.fleet import MODULE, TOKEN, enrol, says, settle, states, version
 from tinymlaas.service import actions, rollouts, telemetry
 from tinymlaas.service.app import create_app
 from tinymlaas.service.database import reading, writing
@@ -24,6 +23,7 @@ from tinymlaas.service.tokens import digest
 
 BASE = "/default/controller/v1/d"
 SHA256 = hashlib.sha256(MODULE).hexdigest()
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # what the database cannot change
 CLOSED = {"execution": "closed", "result": {"finished": "success"}, "details": ["self-test passed"]}
 
 
@@ -65,6 +65,7 @@ def device(database: str, tmp_path: Path) -> Iterator[Caller]:
     caller.instance.engine.dispose()
 
 
+@on_sqlite
 def test_poll_and_304(device: Caller) -> None:
     first = device.poll()
     assert first.status_code == 200
@@ -106,21 +107,21 @@ def test_whole_update(device: Caller) -> None:
     assert device.say(action, 5, CLOSED).status_code == 410
 
 
-@pytest.mark.parametrize(
-    ("header", "status", "body", "extent"),
-    [
-        ("bytes=0-9", 206, MODULE[:10], "0-9"),
-        ("bytes=6000-", 206, MODULE[6000:], f"6000-{len(MODULE) - 1}"),
-        ("bytes=-16", 206, MODULE[-16:], f"{len(MODULE) - 16}-{len(MODULE) - 1}"),
-        ("bytes=0-999999", 206, MODULE, f"0-{len(MODULE) - 1}"),
-        ("bytes=0-1,5-6", 200, MODULE, None),
-        ("lines=0-1", 200, MODULE, None),
-    ],
-)
-def test_ranges(device: Caller, header: str, status: int, body: bytes, extent: str | None) -> None:
+RANGES = [
+    ("bytes=0-9", 206, MODULE[:10], "0-9"),
+    ("bytes=6000-", 206, MODULE[6000:], f"6000-{len(MODULE) - 1}"),
+    ("bytes=-16", 206, MODULE[-16:], f"{len(MODULE) - 16}-{len(MODULE) - 1}"),
+    ("bytes=0-999999", 206, MODULE, f"0-{len(MODULE) - 1}"),
+    ("bytes=0-1,5-6", 200, MODULE, None),
+    ("lines=0-1", 200, MODULE, None),
+]
+
+
+@on_sqlite
+def test_ranges(device: Caller) -> None:
     device.offered()
     path = f"{BASE}/artifacts/{SHA256}"
-    for _ in range(2):  # from the store, then from memory
+    for header, status, body, extent in [*RANGES, *RANGES]:  # from the store, then from memory
         got = device.http.get(path, headers={"Range": header})
         assert (got.status_code, got.content) == (status, body)
         assert got.headers.get("content-range") == (f"bytes {extent}/{len(MODULE)}" if extent else None)
@@ -187,64 +188,65 @@ def test_health_keeps_the_newest(device: Caller) -> None:
         assert (runs[0], runs[-1]) == (21, 9999)
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status", "words"),
-    [
-        ("PUT", "configData", b"{", 400, "no JSON"),
-        ("PUT", "configData", b'{"data": NaN}', 400, "NaN is not JSON"),
-        ("PUT", "configData", b"[" * 30_000, 400, "no JSON"),
-        ("PUT", "configData", b'{"mode": "merge", "data": {}}', 422, "mode"),
-        ("PUT", "configData", b'{"data": {"format": 1}}', 422, "board"),
-        ("PUT", "configData", b'"' + b"x" * 70_000 + b'"', 413, "larger than"),
-        ("POST", "health", b'{"model": "digits"}', 422, "version"),
-        ("POST", "health", b'{"model": "digits", "version": 1, "errors": -1}', 422, "errors"),
-        ("POST", "deploymentBase/1/feedback", b"[]", 422, "feedback"),
-        (
-            "POST",
-            "deploymentBase/1/feedback",
-            b'{"id": "2", "seq": 1, "status": {"execution": "closed"}}',
-            422,
-            "path says 1",
-        ),
-        ("POST", "deploymentBase/1/feedback", b'{"id": "1", "seq": 0, "status": {"execution": "closed"}}', 422, "seq"),
-        (
-            "POST",
-            "deploymentBase/1/feedback",
-            b'{"id": "1", "seq": 1, "status": {"execution": "sing"}}',
-            400,
-            "means nothing",
-        ),
-        (
-            "POST",
-            "deploymentBase/99/feedback",
-            b'{"id": "99", "seq": 1, "status": {"execution": "download"}}',
-            404,
-            "no action",
-        ),
-        ("POST", "deploymentBase/x/feedback", b"{}", 404, "no action"),
-        ("POST", "deploymentBase/1/other", b"{}", 404, "no such path"),
-        ("GET", "deploymentBase/99", b"", 404, "not, or no longer"),
-        ("GET", "cancelAction/1", b"", 404, "nobody asks"),
-        ("GET", "artifacts/..%2f..%2fkeys", b"", 404, "no such path"),
-        ("DELETE", "configData", b"", 405, "no such thing"),
-        ("GET", "nonsense", b"", 404, "no such thing"),
-    ],
-)
-def test_bad_requests(device: Caller, method: str, path: str, body: bytes, status: int, words: str) -> None:
+BAD = [
+    ("PUT", "configData", b"{", 400, "no JSON"),
+    ("PUT", "configData", b'{"data": NaN}', 400, "NaN is not JSON"),
+    ("PUT", "configData", b"[" * 30_000, 400, "no JSON"),
+    ("PUT", "configData", b'{"mode": "merge", "data": {}}', 422, "mode"),
+    ("PUT", "configData", b'{"data": {"format": 1}}', 422, "board"),
+    ("PUT", "configData", b'"' + b"x" * 70_000 + b'"', 413, "larger than"),
+    ("POST", "health", b'{"model": "digits"}', 422, "version"),
+    ("POST", "health", b'{"model": "digits", "version": 1, "errors": -1}', 422, "errors"),
+    ("POST", "deploymentBase/1/feedback", b"[]", 422, "feedback"),
+    (
+        "POST",
+        "deploymentBase/1/feedback",
+        b'{"id": "2", "seq": 1, "status": {"execution": "closed"}}',
+        422,
+        "path says 1",
+    ),
+    ("POST", "deploymentBase/1/feedback", b'{"id": "1", "seq": 0, "status": {"execution": "closed"}}', 422, "seq"),
+    (
+        "POST",
+        "deploymentBase/1/feedback",
+        b'{"id": "1", "seq": 1, "status": {"execution": "sing"}}',
+        400,
+        "means nothing",
+    ),
+    (
+        "POST",
+        "deploymentBase/99/feedback",
+        b'{"id": "99", "seq": 1, "status": {"execution": "download"}}',
+        404,
+        "no action",
+    ),
+    ("POST", "deploymentBase/x/feedback", b"{}", 404, "no action"),
+    ("POST", "deploymentBase/1/other", b"{}", 404, "no such path"),
+    ("GET", "deploymentBase/99", b"", 404, "not, or no longer"),
+    ("GET", "cancelAction/1", b"", 404, "nobody asks"),
+    ("GET", "artifacts/..%2f..%2fkeys", b"", 404, "no such path"),
+    ("DELETE", "configData", b"", 405, "no such thing"),
+    ("GET", "nonsense", b"", 404, "no such thing"),
+]
+
+
+@on_sqlite
+def test_bad_requests(device: Caller) -> None:
     device.offered()
-    answer = device.http.request(method, f"{BASE}/{path}", content=body)
-    assert (answer.status_code, words in answer.json()["error"]) == (status, True), answer.text
+    for method, path, body, status, words in BAD:
+        answer = device.http.request(method, f"{BASE}/{path}", content=body)
+        assert (answer.status_code, words in answer.json()["error"]) == (status, True), answer.text
     assert device.poll().status_code == 200
 
 
-@pytest.mark.parametrize(
-    "sent", ["", "Bearer x", f"TargetToken {TOKEN}x", "TargetToken ", "GatewayToken", f"Basic {TOKEN}"]
-)
-def test_wrong_tokens(device: Caller, sent: str) -> None:
-    answer = device.http.get(BASE, headers={"Authorization": sent})
-    assert (answer.status_code, "wrong token" in answer.json()["error"]) == (401, True)
+@on_sqlite
+def test_wrong_tokens(device: Caller) -> None:
+    for sent in ("", "Bearer", f"TargetToken {TOKEN}x", f"Basic {TOKEN}"):
+        answer = device.http.get(BASE, headers={"Authorization": sent})
+        assert (answer.status_code, "wrong token" in answer.json()["error"]) == (401, True)
 
 
+@on_sqlite
 def test_wrong_tokens_tire_an_address(device: Caller) -> None:
     """Guessing costs no database lookups in the end; devices that are known go on being served."""
     assert device.poll().status_code == 200
@@ -290,6 +292,7 @@ def test_new_token_ends_the_old_one_at_once(device: Caller) -> None:
     assert device.http.get(BASE, headers={"Authorization": "TargetToken new"}).status_code == 401
 
 
+@on_sqlite
 def test_rate_of_one_device(database: str, tmp_path: Path) -> None:
     app = create_app(Settings(database=database, store=str(tmp_path), device_rate=3))
     caller = Caller(app)
@@ -298,7 +301,3 @@ def test_rate_of_one_device(database: str, tmp_path: Path) -> None:
     assert [caller.poll().status_code for _ in range(5)] == [200, 200, 200, 429, 429]
     assert caller.http.get("/default/controller/v1/e").status_code == 200
     caller.instance.engine.dispose()
-
-
-def test_facts_are_of_this_format() -> None:
-    assert FACTS["format_version"] == FORMAT_VERSION
