@@ -15,7 +15,7 @@ export MICROPYTHON_DIR
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv builds test demo lint format firmware natmod bench size requirements clean distclean
+.PHONY: help deps venv builds test demo lint format firmware natmod bench load size requirements clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -56,6 +56,9 @@ natmod: deps ## build _tinyml.mpy and _tinyml_ed25519.mpy, ARCH=armv6m; OPS=CONV
 
 bench: builds ## measure every figure of docs/PERFORMANCE.md
 	@$(VENV)/python -m tinymlaas.bench
+
+load: deps ## figures of the service: polls per second, 100000 simulated devices and a kill -9 (LOAD="--devices 2000": fewer)
+	@$(VENV)/python -m tinymlaas.service.load $(LOAD)
 
 size: deps ## table of the sizes of everything built
 	@$(TOOLCHAIN) size
