@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import func, select
+from sqlalchemy.orm.exc import StaleDataError
 
 from tests.support.fleet import answer, enrol, settle, states, version
 from tinymlaas.errors import ServiceError
@@ -161,6 +162,18 @@ def test_two_writers_lose_nothing(here: Instance) -> None:
             ).all()
             assert events == list(range(1, row.revision + 1))  # each change has exactly one event
             assert (row.state, row.seq, row.cancel) == ("downloading", 4, True)
+
+
+def test_stale_view_of_an_action_writes_nothing(here: Instance) -> None:
+    """The compare-and-set below the lock: whoever got past it all the same loses nothing of others."""
+    _offered(here)
+    with writing(here.engine) as session:
+        rows = actions._locked(session, [1])
+        actions.report(session, [Feedback(1, "d000", 1, "download")])
+        stale = {1: Standing("confirmed", seq=9, revision=rows[1].revision + 1)}
+        with pytest.raises(StaleDataError):
+            actions._set(session, rows, stale)
+        assert session.scalars(select(Action.state)).one() == "downloading"
 
 
 def test_events_are_bounded(here: Instance) -> None:

@@ -227,6 +227,7 @@ def test_newer_rollout_takes_over(here: Instance) -> None:
     settle(here)
     assert look(here, old).state == "stopped"
     assert not states(here, new)
+    assert look(here, new).state == "running"  # it waits for them
     answer(here, old, "canceled", "none", stop=True)
     look_again(here)
     assert set(states(here, old).values()) == {"canceled"}
@@ -320,6 +321,19 @@ def test_assignment_of_one_device(here: Instance) -> None:
         with pytest.raises(ServiceError, match="no device 'c'"):
             rollouts.assign(session, "c", session.merge(made), "eve")
     finish(here, again)
+
+
+@on_sqlite
+def test_newer_assignment_is_not_undone_by_an_older_rollout(here: Instance) -> None:
+    old = begin(here, 4, stages=[25, 100])
+    settle(here)
+    alone = next(d for d in ("d00000", "d00001") if d not in states(here, old))
+    with writing(here.engine) as session:
+        newer = rollouts.assign(session, alone, version(here, session, source="b"), "eve").id
+    finish(here, newer)
+    finish(here, old)
+    assert alone not in states(here, old)
+    assert len(states(here, old)) == 3
 
 
 @on_sqlite

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, insert, literal, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from ..errors import ServiceError
 from .changes import PART, insert_or_skip, parts, touch
@@ -184,7 +185,10 @@ def _set(session: Session, rows: dict[int, Any], changed: dict[int, Standing]) -
         }
         for key, new in sorted(changed.items())
     ]
-    session.connection().execute(_SET, values)
+    if session.connection().execute(_SET, values).rowcount != len(values):
+        raise StaleDataError(
+            "an action was changed in spite of its lock"
+        )  # the whole batch is rolled back, and told 503
 
 
 def move(session: Session, where: ColumnElement[bool], to: str, reason: str, most: int = PART) -> int:
