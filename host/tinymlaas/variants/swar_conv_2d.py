@@ -15,7 +15,6 @@ from .swar import MAX_SCRATCH_BYTES, Requant, clip_windows, requants
 _PIXELS = 4
 _TARGETS = frozenset({"m0plus"})
 _TIES, _SPARSE, _LAST = 1 << 8, 1 << 9, 1 << 10  # TML_SWAR_* of kernels/mk/swar_models.h
-_MAX_LANES_BYTES = 0x8000  # entries of a rest point back from their end
 
 # Cycles, fitted to the emulated Pico.
 _PER_WORD, _PER_WORD_OF_PAIR, _PER_REST, _PER_CHANNEL, _PER_TIES, _PER_BLOCK = 42.0, 31.0, 16.0, 96.0, 25.0, 400.0
@@ -23,15 +22,17 @@ _PER_PACKED, _PER_PACKED_ROW = 19.0, 9.0
 _PER_COPY, _PER_COPIED_ROW, _PER_COPIED = 260.0, 110.0, 2.0  # of patches that reach beyond the image
 
 
-def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | None:
+def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | str:
     f = step.fields
     weights = np.frombuffer(step.constants["weights"], np.int8).reshape(f["out_c"], -1)
     scratch = _scratch_bytes(f)
-    if f["out_h"] * f["out_w"] < _PIXELS or scratch > MAX_SCRATCH_BYTES:
-        return None
+    if f["out_h"] * f["out_w"] < _PIXELS:
+        return f"makes {_PIXELS} pixels at a time, the layer has {f['out_h'] * f['out_w']}"
+    if scratch > MAX_SCRATCH_BYTES:
+        return f"needs {scratch} B of scratch, more than {MAX_SCRATCH_BYTES}"
     scales = requants(weights, step.constants["channels"], f)
     if scales is None:
-        return None
+        return "requantisation by two multiplications is not exact for every sum"
     aux = stream(weights, step.constants["channels"], scales)
     return replace(step, constants={"aux": aux}, scratch_bytes=scratch)
 

@@ -9,31 +9,25 @@
 
 #define PIXELS (4)
 
-// The next block: `n` pixels from `pixel` on.
-static void compute(tml_patches_t *patches, tml_swar_dot_t *job, int8_t *out, uint32_t n) {
-    const uint32_t stride = patches->conv->out_c;
-    tml_patches_pack(patches, n);
-    job->out = out;
-    job->pixels[0] = stride;
-    job->pixels[1] = n == 2 ? 0 : 2 * stride;
-    job->pixels[2] = n == 2 ? stride : 3 * stride;
-    tml_swar_dot(job);
-}
-
 void tml_swar_conv_2d(const tml_context_t *context, const tml_record_t *record) {
     const tml_conv_t *c = &record->conv;
-    const uint32_t pixels = (uint32_t)c->out_h * c->out_w;
-    int8_t *out = (int8_t *)(context->arena + c->output);
+    const uint32_t pixels = (uint32_t)c->out_h * c->out_w, stride = c->out_c;
     tml_patches_t patches;
     tml_patches_begin(&patches, context, c);
     tml_swar_dot_t job = {.x = patches.patch.lanes, .words = tml_patch_words(c), .stream = (const uint32_t *)(const void *)(context->module + c->aux)};
-    for (uint32_t pixel = 0; pixel + PIXELS <= pixels; pixel += PIXELS) {
-        compute(&patches, &job, out + pixel * c->out_c, PIXELS);
-    }
-    if (pixels % PIXELS != 0) {
-        const uint32_t n = pixels % PIXELS == 3 ? 4 : 2;
-        tml_patches_seek(&patches, pixels - n);
-        compute(&patches, &job, out + (pixels - n) * c->out_c, n);
+    for (uint32_t pixel = 0; pixel < pixels; pixel += PIXELS) {
+        uint32_t n = PIXELS;
+        if (pixels - pixel < PIXELS) {
+            n = pixels - pixel == 3 ? 4 : 2;
+            pixel = pixels - n;
+            tml_patches_seek(&patches, pixel);
+        }
+        tml_patches_pack(&patches, n);
+        job.out = (int8_t *)(context->arena + c->output) + pixel * stride;
+        job.pixels[0] = stride;
+        job.pixels[1] = n == 2 ? 0 : 2 * stride;
+        job.pixels[2] = job.pixels[1] + stride;
+        tml_swar_dot(&job);
     }
 }
 

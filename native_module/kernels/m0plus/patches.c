@@ -39,7 +39,7 @@ TML_ONCE uint32_t tml_patches_scratch(const tml_conv_t *c) {
     return lanes_bytes(c) + (is_dilated(c) || is_padded(c) ? PIXELS * row_bytes(c) * c->filter_h : 0);
 }
 
-uint64_t tml_patches_reach(const tml_conv_t *c) {
+TML_ONCE uint64_t tml_patches_reach(const tml_conv_t *c) {
     return (uint64_t)reach_h(c) * reach_w(c) * c->in_c;
 }
 
