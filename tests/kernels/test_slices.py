@@ -17,8 +17,10 @@ from tests.support import golden, models
 from tests.support.slices import compile_core, library
 from tinymlaas import variants
 from tinymlaas.compile import compile_model
+from tinymlaas.ctypes_host import aligned_bytes
 from tinymlaas.evaluate import evaluate
-from tinymlaas.planfmt import OPERATORS, record_layout
+from tinymlaas.planfmt import HEADER, OPERATORS, RECORD_BYTES, record_layout
+from tinymlaas.toolchain.hostlib import SANITIZERS
 
 TARGETS = ["x64", "m0plus", "m4", "rv32"]
 CUT = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "AVERAGE_POOL_2D", "MAX_POOL_2D", "ADD"}
@@ -79,6 +81,23 @@ def test_real_models(name, target):
     assert slices > model.header["n_records"]
 
 
+@pytest.mark.parametrize("target", TARGETS[1:])
+@pytest.mark.parametrize("name", ["digits", *REAL, "vww_96_int8"])
+def test_slices_of_real_models_pass_the_check_of_the_loader(name, target):
+    """Of kernels with layouts of their own too: above all, none needs more scratch than its layer has."""
+    if name != "digits":
+        golden.require()
+    content = golden.digits().data if name == "digits" else golden.model(name)
+    compiled = compile_model(content, name, target)
+    header = HEADER.unpack(compiled.module)
+    module = aligned_bytes(len(compiled.module))
+    module[:] = np.frombuffer(compiled.module, np.uint8)
+    for i, step in enumerate(compiled.plan.steps):
+        at = header["records_offset"] + RECORD_BYTES * i
+        for part in library(target).slices(compiled.module[at : at + RECORD_BYTES]):
+            assert library(target).check(step.operator, part, module, header["arena_bytes"]) == "", (i, step.variant)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_two_workers_at_the_same_time(target, tmp_path):
     """As on two cores: no byte that one writes is used by the other, and the outputs are the same."""
@@ -95,6 +114,19 @@ def test_two_workers_at_the_same_time(target, tmp_path):
         slices, differences = map(int, done.stdout.split())
         assert slices >= 5
         assert differences == 0
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_damaged_modules_in_slices(target, tmp_path):
+    """What the loader accepts can be cut: no slice reaches outside the module, the arena or its operands."""
+    main = Path(__file__).parents[1] / "module" / "corrupt.c"
+    program = compile_core(f"corrupt-slices-{target}", target, [*SANITIZERS, main])
+    path = tmp_path / "digits.tml"
+    path.write_bytes(compile_model(golden.digits().data, "digits", target).module)
+    done = subprocess.run([program, path, "random", "3", "3"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    refused, ran, _ = map(int, done.stdout.split())
+    assert min(refused, ran) > 50, done.stdout
 
 
 def test_operators_that_are_not_cut_have_one_slice():

@@ -24,9 +24,12 @@ static void *exact(size_t size) {
 }
 
 static void run(const tml_plan_t *plan) {
+    tml_position_t position = {0, 0};
     uint8_t *arena = exact(plan->header->arena_bytes);
     memset(arena, 0x5a, plan->header->arena_bytes);
     tml_run(plan, arena);
+    while (!tml_step(plan, arena, &position)) {
+    }
     for (uint32_t i = 0; i < plan->header->n_selftests && i < 2; i++) {
         (void)tml_selftest(plan, arena, i);
     }
