@@ -306,7 +306,12 @@ def _cost_fully_connected(step: Step, target: str) -> float:
 VARIANTS = (
     Variant("dsp", "CONV_2D", TARGETS, _lower_conv_2d, _cost_conv_2d, lambda step: _count_conv_2d(step.fields)),
     Variant(
-        "dsp", "DEPTHWISE_CONV_2D", TARGETS, _lower_depthwise_conv_2d, _cost_depthwise_conv_2d, _count_depthwise_conv_2d
+        "dsp",
+        "DEPTHWISE_CONV_2D",
+        TARGETS,
+        _lower_depthwise_conv_2d,
+        _cost_depthwise_conv_2d,
+        lambda step: _count_depthwise_conv_2d(step.fields),
     ),
     Variant(
         "dsp",
