@@ -4,7 +4,7 @@
 set -eu
 python=$1
 venv=.venv
-inputs="requirements.txt requirements-dev.txt pyproject.toml host/tinymlaas/toolchain/venv.sh"
+inputs="requirements.txt requirements-service.txt requirements-dev.txt pyproject.toml host/tinymlaas/toolchain/venv.sh"
 
 say() { echo "$*" >&2; }
 
@@ -34,7 +34,7 @@ fi
 say "installing Python packages into $venv (a minute or two; log: build/logs/venv.log)"
 [ -x $venv/bin/python ] || "$python" -m venv $venv
 {
-    $venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt &&
+    $venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-service.txt -r requirements-dev.txt &&
     $venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
 } > build/logs/venv.log 2>&1 || { tail -n 40 build/logs/venv.log >&2; say "error: see build/logs/venv.log"; exit 1; }
 echo "$key" > $venv/.stamp
