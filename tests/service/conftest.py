@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 from tests.support import postgres
-from tests.support.service import DIGITS, LABELS, Keys, wait_until
+from tests.support.service import DIGITS, LABELS, Keys, free_port, wait_until
 from tinymlaas.service import tokens
 from tinymlaas.service.app import create_app
 from tinymlaas.service.database import writing
@@ -27,6 +27,27 @@ def postgres_server():
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
     with postgres.server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """The environment that leads to an S3 server with the bucket ``modules``."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s"}
+    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys).create_bucket(Bucket="modules")
+    yield {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+    }
+    server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -12,6 +12,7 @@ import time
 import httpx
 import pytest
 
+from tests.support import postgres
 from tests.support.service import DIGITS, ROOT, served, wait_until
 
 TFLITE = ROOT / "device/examples/digits/digits.tflite"
@@ -74,6 +75,21 @@ def test_a_server_that_is_killed_goes_on_where_it_was(tmp_path):
         assert len(found) == 6
         with again.api() as api:
             assert api.get("/audit/verify").json()["ok"]
+
+
+def test_two_servers_share_a_database_and_a_bucket(tmp_path, postgres_server, s3):
+    """One takes the upload and compiles nothing, the other compiles and has it signed; each gives out the same module."""
+    places = ("--database", postgres.new_database(postgres_server), "--store", "s3://modules/fleet")
+    first = served(tmp_path / "a", *places, "--signer", "none", "--workers", "0", environment=s3)
+    with first as one, served(tmp_path / "b", *places, token=one.token, environment=s3) as other:
+        pushed = tinymlaas("push", TFLITE, "--server", one.url, "--name", "digits", token=one.token)
+        assert pushed.returncode == 0, pushed.stderr
+        ready = wait_until(lambda: all_are(one, "ready"), 240)
+        path = f"/builds/{ready[0]['id']}/module"
+        with one.api() as here, other.api() as there:
+            assert here.get(path).content == there.get(path).content
+            assert len(here.get(path).content) == ready[0]["signed_bytes"]
+    assert not list(tmp_path.glob("*/store/*"))
 
 
 def test_push_says_what_is_wrong_in_one_line(tmp_path):

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.support.service import free_port
 from tinymlaas.errors import ServiceError, TinymlError
 from tinymlaas.service.store import open_store
-
-
-@pytest.fixture(scope="module")
-def s3():
-    """Endpoint of an S3 server with a bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -25,18 +14,8 @@ def where(request, tmp_path, monkeypatch):
     """Where a store may be opened."""
     if request.param == "folder":
         return str(tmp_path / "store")
-    import boto3
-
-    endpoint = request.getfixturevalue("s3")
-    known = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "k",
-        "AWS_SECRET_ACCESS_KEY": "s",
-    }
-    for name, value in known.items():
+    for name, value in request.getfixturevalue("s3").items():
         monkeypatch.setenv(name, value)
-    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket="modules")
     return "s3://modules/some/prefix"
 
 
