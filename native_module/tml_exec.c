@@ -37,15 +37,15 @@ bool tml_step(const tml_plan_t *plan, uint8_t *arena, tml_position_t *position) 
     const uint32_t n_records = plan->header->n_records;
     if (position->record < n_records) {
         const uint32_t slices = tml_run_slice(plan, arena, position->record, position->slice, TML_PLANNED_SCRATCH);
-        position->slice++;
-        if (position->slice == slices) {
-            *position = (tml_position_t) {position->record + 1, 0};
+        if (++position->slice < slices) {
+            return false;
+        }
+        position->slice = 0;
+        if (++position->record < n_records) {
+            return false;
         }
     }
-    if (position->record < n_records) {
-        return false;
-    }
-    *position = (tml_position_t) {0, 0};
+    position->record = 0;
     return true;
 }
 

@@ -46,7 +46,7 @@ class Profile(list):
 
 def _line(index, name, value, unit, share):
     digits = 0 if value >= 10_000 or unit == "cycles" else 2
-    return "%2s %-18s %10.*f %s  %s" % (index, name, digits, value, unit, "\u2588" * int(_BAR * share + 0.5))
+    return "%2s %-18s" % (index, name) + "%11.*f %s  " % (digits, value, unit) + "\u2588" * int(_BAR * share + 0.5)
 
 
 def profile(native, buffer, clock, unit):
