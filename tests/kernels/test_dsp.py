@@ -32,7 +32,8 @@ def lowered(case: Case, weights_bytes: int) -> Step | None:
     constants = {"weights": case.constants[:weights_bytes], "channels": case.constants[case.fields["channels"] :]}
     step = Step(case.op, OP, case.fields, {}, constants, outputs=case.output[1])
     variant = next(v for v in dsp.VARIANTS if v.operator == case.op)
-    return variant.lower(GRAPH, OP, step, "m4")
+    step = variant.lower(GRAPH, OP, step, "m4")
+    return step if isinstance(step, Step) else None  # else the reason why not
 
 
 def packed(case: Case, step: Step, gaps: list[int]) -> Case:
