@@ -130,7 +130,7 @@ def test_models(name):
     convolutions = [
         s for s in compiled.plan.steps if s.operator == "CONV_2D" and s.fields["out_h"] * s.fields["out_w"] >= 4
     ]
-    assert any(s.variant == "tile" for s in convolutions)
+    assert not convolutions or any(s.variant == "tile" for s in convolutions)
     model = library().load(compiled.module)
     for value, expected in zip(vectors.inputs[:3], vectors.outputs, strict=False):
         assert np.array_equal(model.run([value])[0], expected)
