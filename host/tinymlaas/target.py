@@ -53,7 +53,9 @@ class Board:
     transport: str  # how the host talks to it, one of TRANSPORTS
     port: str  # MicroPython port
     filesystem_bytes: int = 0  # of flash, for the writable filesystem
-    cycles_per_instruction: float = 0.0  # estimate for kernels whose cost is counted in instructions; 0: no basis for one
+    cycles_per_instruction: float = (
+        0.0  # estimate for kernels whose cost is counted in instructions; 0: no basis for one
+    )
     source: str = ""  # where the figures come from
     folder: Path = Path()
     extra: Mapping[str, Any] = field(default_factory=dict)  # the board's own tables, such as [qemu]
