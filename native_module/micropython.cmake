@@ -16,7 +16,8 @@ endif()
 
 # The same choice of files as sources.mk: a reference kernel ships only where the operator has no faster one.
 file(GLOB TINYML_CORE CONFIGURE_DEPENDS ${TINYML_DIR}/tml_*.c)
-file(GLOB TINYML_KERNELS CONFIGURE_DEPENDS ${TINYML_DIR}/kernels/check/*.c ${TINYML_DIR}/kernels/fast/*.c)
+file(GLOB TINYML_CHECKS CONFIGURE_DEPENDS ${TINYML_DIR}/kernels/check/*.c)
+file(GLOB TINYML_KERNELS CONFIGURE_DEPENDS ${TINYML_DIR}/kernels/fast/*.c)
 file(GLOB TINYML_REFERENCES CONFIGURE_DEPENDS ${TINYML_DIR}/kernels/ref/*.c)
 foreach(_file ${TINYML_REFERENCES})
     get_filename_component(_name ${_file} NAME)
@@ -34,19 +35,21 @@ if(TINYML_SET_${TINYML_TARGET})
 endif()
 foreach(_operator ${TINYML_OMIT})
     string(TOLOWER ${_operator} _name)
+    list(FILTER TINYML_CHECKS EXCLUDE REGEX "/${_name}\\.c$")
     list(FILTER TINYML_KERNELS EXCLUDE REGEX "/${_name}\\.c$")
     list(APPEND TINYML_DEFINES TML_NO_${_operator})
 endforeach()
 
 add_library(usermod_tinyml INTERFACE)
-target_sources(usermod_tinyml INTERFACE ${TINYML_DIR}/mod_tinyml.c ${TINYML_CORE} ${TINYML_KERNELS})
+target_sources(usermod_tinyml INTERFACE ${TINYML_DIR}/mod_tinyml.c ${TINYML_CORE} ${TINYML_CHECKS} ${TINYML_KERNELS})
 if(EXISTS ${TINYML_TARGET_FILE})
     target_sources(usermod_tinyml INTERFACE ${TINYML_TARGET_FILE})
 endif()
 target_include_directories(usermod_tinyml INTERFACE ${TINYML_DIR})
 target_compile_definitions(usermod_tinyml INTERFACE ${TINYML_DEFINES})
-# Kernels are worth their bytes, whatever the port optimises for.
+# Kernels are worth their bytes, whatever the port optimises for; their checks run once.
 set_source_files_properties(${TINYML_KERNELS} PROPERTIES COMPILE_OPTIONS "-O2")
+set_source_files_properties(${TINYML_CHECKS} PROPERTIES COMPILE_OPTIONS "-Os")
 
 if(MONOCYPHER_DIR)
     target_sources(usermod_tinyml INTERFACE

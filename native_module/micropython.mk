@@ -12,8 +12,9 @@ SRC_USERMOD_C += $(TINYML_DIR)/mod_tinyml.c
 SRC_USERMOD_LIB_C += $(addprefix $(TINYML_DIR)/,$(TINYML_SOURCES))
 CFLAGS_USERMOD += -I$(TINYML_DIR) $(TINYML_DEFINES)
 
-# Kernels are worth their bytes, whatever the port optimises for.
+# Kernels are worth their bytes, whatever the port optimises for; their checks run once.
 $(BUILD)/$(notdir $(TINYML_DIR))/kernels/%.o: CFLAGS += -O2
+$(BUILD)/$(notdir $(TINYML_DIR))/kernels/check/%.o: CFLAGS += -Os
 
 ifneq ($(MONOCYPHER_DIR),)
 include $(TINYML_DIR)/ed25519/ed25519.mk

@@ -6,8 +6,8 @@
 
 // Rows start at 0 (their maximum) and end at diff_min; scaled, they must stay within the 5 integer bits of the exponential's domain.
 static bool is_domain_safe(const tml_softmax_t *softmax) {
-    uint64_t lowest = 0 - (uint32_t)softmax->diff_min;
-    return softmax->diff_min <= 0 && lowest << softmax->shift <= UINT64_C(31) << 26;
+    const uint32_t lowest = 0 - (uint32_t)softmax->diff_min;
+    return softmax->diff_min <= 0 && lowest <= UINT32_C(31) << 26 >> softmax->shift;
 }
 
 tml_status_t tml_check_softmax(tml_bounds_t *bounds, const tml_record_t *record) {
