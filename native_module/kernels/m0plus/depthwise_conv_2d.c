@@ -91,13 +91,12 @@ static void fill_padding(const run_t *run, uint32_t *lanes) {
 
 // Rows that the output does not have are written where the row three above it goes, before that one.
 static void find_parts(const axis_t *rows, uint32_t parts[5]) {
-    for (int32_t row = 0; row < 3; row++) {
-        const uint32_t low = (uint32_t)row * rows->out_step;
-        if (row > 0) {
-            parts[2 * row - 1] = low;
-        }
-        parts[2 * row] = row + 3 < rows->out ? low + 3 * rows->out_step : low;
-    }
+    const uint32_t step = rows->out_step;
+    parts[0] = rows->out > 3 ? 3 * step : 0;
+    parts[1] = step;
+    parts[2] = rows->out > 4 ? 4 * step : step;
+    parts[3] = 2 * step;
+    parts[4] = rows->out > 5 ? 5 * step : 2 * step;
 }
 
 static tml_swar_image_t prepare(run_t *run, uint32_t n_blocks) {
@@ -125,13 +124,13 @@ static tml_swar_image_t prepare(run_t *run, uint32_t n_blocks) {
 
 // Taps row by row. What fits windows of two in one order fits them in the other; not so windows of three.
 static void transpose(const tml_swar_filter_t *filter, tml_swar_filter_t *transposed) {
+    const int8_t *from = filter->weights;
+    int8_t *to = transposed->weights;
     *transposed = *filter;
     transposed->by_pairs = 1;
-    for (unsigned i = 0; i < 3; i++) {
-        for (unsigned j = 0; j < 3; j++) {
-            transposed->weights[3 * i + j] = filter->weights[i + 3 * j];
-        }
-    }
+    to[1] = from[3], to[3] = from[1];
+    to[2] = from[6], to[6] = from[2];
+    to[5] = from[7], to[7] = from[5];
 }
 
 // Output from a row on, which is 0 unless rows and columns are swapped.
