@@ -17,7 +17,7 @@ _NEARBY = sorted(((i, j) for i in range(-2, 3) for j in range(-2, 3)), key=lambd
 _BYTES = np.arange(-128, 128, dtype=np.int64)
 
 # Cycles, fitted to the emulated Pico.
-_PER_ELEMENT, _PER_LAYER = 21.5, 180.0
+_PER_ELEMENT, _PER_LAYER = 19.0, 200.0
 
 
 def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | str | None:

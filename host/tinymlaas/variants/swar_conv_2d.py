@@ -40,11 +40,15 @@ def _lower(graph: Graph, op: Op, step: Step, target: str) -> Step | str:
 def _scratch_bytes(f: dict[str, int]) -> int:
     """Lanes, and where the filter reaches beyond the image, copies of patches or, if it fits, of the image with its padding."""
     patch = f["filter_h"] * f["filter_w"] * f["in_c"]
-    lanes = 8 * (patch + -patch % 4)
+    lanes = _lanes_bytes(patch)
     if not _outside(f):
         return lanes
     copies, padded = lanes + _PIXELS * patch, lanes + _padded_bytes(f)
     return padded if copies < padded <= MAX_SCRATCH_BYTES and f["dilation_w"] == 1 else copies
+
+
+def _lanes_bytes(patch: int) -> int:
+    return 8 * (patch + -patch % 4)
 
 
 def _reach(f: dict[str, int], side: str) -> int:
@@ -126,7 +130,8 @@ def _cost(step: Step, target: str) -> float:
 def _copying(step: Step, patch: int) -> float:
     """Of patches that reach beyond the image, or of the image with its padding."""
     f, outside = step.fields, _outside(step.fields)
-    if not outside or step.scratch_bytes > 8 * (patch + -patch % 4) + _PIXELS * patch:
+    room = step.scratch_bytes - _lanes_bytes(patch)
+    if not outside or (f["dilation_w"] == 1 and _padded_bytes(f) <= room):
         return _padded_bytes(f) * 3.0 if outside else 0.0
     return float(outside * (_PER_COPY + f["filter_h"] * _PER_COPIED_ROW + patch * _PER_COPIED))
 

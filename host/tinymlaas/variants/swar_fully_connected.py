@@ -28,7 +28,8 @@ _START = 0x8000  # of each window's sums
 
 # Cycles, fitted to the emulated Pico.
 _PER_STEP, _PER_WINDOW, _PER_REST, _PER_GROUP = 16.0, 13.0, 20.0, 45.0
-_PER_OUTPUT, _PER_INPUT, _PER_EXPANDED, _PER_BLOCK, _PER_CALL = 24.0, 10.0, 35.0, 200.0, 400.0
+_PER_SCALED, _PER_REQUANTISED = 24.0, 70.0  # outputs: by one proven scale, or each by its channel
+_PER_INPUT, _PER_EXPANDED, _PER_BLOCK, _PER_CALL = 10.0, 35.0, 200.0, 400.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,10 +148,10 @@ def _cost(step: Step, target: str) -> float:
     groups, steps, blocks = (
         -(-f[k] // n) for k, n in (("out_features", _ROWS), ("in_features", _STEP), ("out_features", _BLOCK_ROWS))
     )
-    _, rest, chunks, count = (int(n) for n in np.frombuffer(step.constants["aux"], np.uint32, 4))
+    shared, rest, chunks, count = (int(n) for n in np.frombuffer(step.constants["aux"], np.uint32, 4))
     expanded = (blocks if chunks > 1 else 1) * (f["in_features"] * _PER_INPUT + count * _PER_EXPANDED)
     products = groups * (chunks * _PER_GROUP + steps * _PER_STEP + count * _PER_WINDOW) + rest * _PER_REST
-    outputs = f["out_features"] * _PER_OUTPUT + blocks * _PER_BLOCK
+    outputs = f["out_features"] * (_PER_SCALED if shared else _PER_REQUANTISED) + blocks * _PER_BLOCK
     return float(f["rows"] * (_PER_CALL + expanded + products + outputs))
 
 
