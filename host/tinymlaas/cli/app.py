@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import boards, convert, deploy, inspect, keys, profile, push, rollout, run, serve, sign, signer, simulate
+from . import boards, convert, deploy, fit, inspect, keys, profile, push, rollout, run, serve, sign, signer, simulate
 
 app = typer.Typer(
     help="From a trained int8 network to inference on a MicroPython board.",
@@ -18,6 +18,7 @@ app = typer.Typer(
 
 app.command("convert")(convert.convert)
 app.command("inspect")(inspect.inspect)
+app.command("fit")(fit.fit)
 app.command("boards")(boards.boards)
 app.command("deploy")(deploy.deploy)
 app.command("run")(run.run)

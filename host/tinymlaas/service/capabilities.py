@@ -15,6 +15,9 @@ from ..target import Board, load_boards
 
 KIB = 1024
 UNLIMITED = 1 << 40  # where a board's description has no figure, since it has no meaning there
+RUNTIME_BYTES = (
+    40 * KIB
+)  # heap that _tinyml as a native module (up to 28 KiB) and tinyml's bytecode take on stock firmware
 CLASS_TOLERANCE = 0.8  # the RFC's sizes are "about": a device within 20 % of a class's size is of that class
 
 # RFC 7228 and its revision draft: class, RAM and flash in KiB. C0 is what lies below C1.
@@ -136,7 +139,8 @@ def classify(ram: int, flash: int) -> str:
 
 
 def of_board(board: Board) -> Capabilities:
-    """What a board of boards/ would say right after boot, for verdicts before there is a device."""
+    """What a board of boards/ would say once tinyml is loaded, for verdicts before there is a device."""
+    heap = max(0, board.heap_bytes - (0 if board.has_firmware else RUNTIME_BYTES))
     return Capabilities(
         format=1,
         board=board.title,
@@ -149,8 +153,8 @@ def of_board(board: Board) -> Capabilities:
         format_version=FORMAT_VERSION,
         tinyml="",
         clock_hz=board.clock_hz,
-        heap_free=board.heap_bytes,
-        heap_block=board.heap_bytes,
+        heap_free=heap,
+        heap_block=heap,
         flash_free=board.filesystem_bytes if board.flash_bytes else UNLIMITED,
         romfs_free=board.romfs_bytes,
         ram=board.ram_bytes or None,

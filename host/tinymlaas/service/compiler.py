@@ -51,7 +51,7 @@ class CompilerDied(TinymlError):
 def compile_here(source: bytes, job: Job) -> Result:
     """Compiles in this process. Same source, same job, same tinymlaas: same bytes."""
     compiled = compile_model(source, job.name, job.target, {"labels": job.labels} if job.labels else {})
-    return Result(compiled.module, _facts(compiled.module), _trace(compiled, job))
+    return Result(compiled.module, facts_of(compiled.module), _trace(compiled, job))
 
 
 def compile_apart(source: bytes, job: Job, alive: Callable[[], bool] = lambda: True) -> Result:
@@ -91,7 +91,8 @@ def _answer(job: Job, status: int, out: bytes, err: bytes) -> Result:
     return Result(module, answer["facts"], answer["trace"])
 
 
-def _facts(module: bytes) -> dict[str, Any]:
+def facts_of(module: bytes) -> dict[str, Any]:
+    """What a verdict and people want to know of a module."""
     decoded = unpack(module)
     predicted = {
         p.board: {"total": round(p.total), "unit": p.unit, "time_us": p.time_us and round(p.time_us), "basis": p.basis}
