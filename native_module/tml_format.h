@@ -7,7 +7,7 @@
 
 #define TML_MAGIC {0x54, 0x4d, 0x4c, 0x1a}
 #define TML_FORMAT_VERSION (1)
-#define TML_RUNTIME_VERSION (1)
+#define TML_RUNTIME_VERSION (2)
 #define TML_ALIGN (16)
 #define TML_RECORD_BYTES (64)
 #define TML_MAX_RANK (6)
@@ -31,6 +31,18 @@
 #define TML_DTYPE_INT32 (4)
 #define TML_DTYPE_FLOAT32 (5)
 #define TML_DTYPE_BOOL (6)
+#define TML_BINARY_ADD (0)
+#define TML_BINARY_SUB (1)
+#define TML_BINARY_MUL (2)
+#define TML_BINARY_MINIMUM (3)
+#define TML_BINARY_MAXIMUM (4)
+#define TML_BINARY_SQUARED_DIFFERENCE (5)
+#define TML_BINARY_PRELU (6)
+#define TML_N_BINARY (7)
+#define TML_REDUCE_SUM (0)
+#define TML_REDUCE_MAX (1)
+#define TML_REDUCE_MIN (2)
+#define TML_N_REDUCE (3)
 #define TML_OP_CONV_2D (1)
 #define TML_OP_DEPTHWISE_CONV_2D (2)
 #define TML_OP_FULLY_CONNECTED (3)
@@ -40,7 +52,12 @@
 #define TML_OP_SOFTMAX (7)
 #define TML_OP_PAD (8)
 #define TML_OP_COPY (9)
-#define TML_N_OPS (10)
+#define TML_OP_LOOKUP (10)
+#define TML_OP_BINARY (11)
+#define TML_OP_REDUCE (12)
+#define TML_OP_MOVE (13)
+#define TML_OP_GATHER (14)
+#define TML_N_OPS (15)
 
 // Every operator: X(NAME, name), in the order of their codes from 1.
 #define TML_OPERATORS(X) \
@@ -52,7 +69,12 @@
     X(ADD, add) \
     X(SOFTMAX, softmax) \
     X(PAD, pad) \
-    X(COPY, copy)
+    X(COPY, copy) \
+    X(LOOKUP, lookup) \
+    X(BINARY, binary) \
+    X(REDUCE, reduce) \
+    X(MOVE, move) \
+    X(GATHER, gather)
 
 typedef struct {
     uint8_t magic[4]; // 0: the bytes 54 4D 4C 1A ('TML', SUB)
@@ -256,6 +278,85 @@ typedef struct {
     uint8_t reserved_[48]; // 16: zero
 } tml_copy_t;
 
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t count; // 12: bytes
+    uint32_t table; // 16: file offset of 256 bytes
+    uint8_t reserved_[44]; // 20: zero
+} tml_lookup_t;
+
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t input2; // 12: arena offset of the second input
+    uint32_t shape[4]; // 16: output shape
+    int32_t multiplier1; // 32: Q31, of input
+    int32_t multiplier2; // 36: Q31, of input2
+    int32_t out_multiplier; // 40: Q31, of the result
+    int8_t shift1; // 44: -31 to 30, for ADD, SUB and SQUARED_DIFFERENCE to 0
+    int8_t shift2; // 45: the same, of input2
+    int8_t out_shift; // 46: -31 to 30
+    int8_t in2_zero_point; // 47: zero point of input2
+    int8_t in_zero_point; // 48: zero point of the input; the value of padding
+    int8_t out_zero_point; // 49: zero point of the output
+    int8_t act_min; // 50: lowest output value
+    int8_t act_max; // 51: highest output value
+    uint8_t function; // 52: 0 ADD, 1 SUB, 2 MUL, 3 MINIMUM, 4 MAXIMUM, 5 SQUARED_DIFFERENCE, 6 PRELU
+    uint8_t constants; // 53: bit 0: input, bit 1: input2 is a file offset of constants
+    uint8_t broadcast1; // 54: bit d: input has one element along dimension d
+    uint8_t broadcast2; // 55: the same, of input2
+    uint8_t reserved_[8]; // 56: zero
+} tml_binary_t;
+
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t count[4]; // 12: elements along the kept, then the reduced dimensions
+    uint32_t stride[4]; // 28: of the input, in elements, along the same
+    int32_t multiplier; // 44: Q31 of input scale / output scale, for a mean over the number of elements
+    int32_t bias; // 48: minus input zero point times reduced elements
+    int8_t shift; // 52: -31 to 30
+    int8_t out_zero_point; // 53: zero point of the output
+    uint8_t function; // 54: 0 sum or mean, 1 maximum, 2 minimum
+    uint8_t reserved_[9]; // 55: zero
+} tml_reduce_t;
+
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t count[4]; // 12: bytes along each dimension, innermost last
+    int32_t in_stride[4]; // 28: bytes from one to the next in the input
+    int32_t out_stride[4]; // 44: the same in the output
+    uint8_t constant; // 60: 1: input is a file offset of constants
+    uint8_t reserved_[3]; // 61: zero
+} tml_move_t;
+
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t count; // 12: number of runs
+    uint32_t run; // 16: bytes of each
+    uint32_t in_bytes; // 20: bytes of the input
+    uint32_t offsets; // 24: file offset of a u32 for each run: where in the input it starts
+    uint8_t reserved_[36]; // 28: zero
+} tml_gather_t;
+
 typedef union {
     tml_head_t head;
     tml_conv_t conv;
@@ -265,6 +366,11 @@ typedef union {
     tml_softmax_t softmax;
     tml_pad_t pad;
     tml_copy_t copy;
+    tml_lookup_t lookup;
+    tml_binary_t binary;
+    tml_reduce_t reduce;
+    tml_move_t move;
+    tml_gather_t gather;
 } tml_record_t;
 
 _Static_assert(sizeof(tml_header_t) == 104, "header");

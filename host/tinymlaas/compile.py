@@ -49,7 +49,8 @@ def compile_model(data: bytes, name: str, target: str = "any", metadata: dict[st
 
 def plan_graph(graph: Graph, target: str, metadata: dict[str, Any]) -> Plan:
     """Lower, find lifetimes, assign memory, and have it checked by the independent verifier."""
-    return plan_steps(graph, target, tuple(_lower(graph, op, target) for op in graph.ops), metadata)
+    steps = (choose(graph, op, step, target) for op in graph.ops for step in plain_steps(graph, op, target))
+    return plan_steps(graph, target, tuple(steps), metadata)
 
 
 def plan_steps(graph: Graph, target: str, steps: tuple[Step, ...], metadata: dict[str, Any]) -> Plan:
@@ -64,14 +65,17 @@ def plan_steps(graph: Graph, target: str, steps: tuple[Step, ...], metadata: dic
     return plan
 
 
-def _lower(graph: Graph, op: Op, target: str) -> Step:
-    return choose(graph, op, plain_step(graph, op, target), target)
+def plain_steps(graph: Graph, op: Op, target: str) -> tuple[Step, ...]:
+    """An operator lowered for the plain kernels, which every build has."""
+    lowered = OPS[op.code].lower(graph, op, target)
+    steps = lowered if isinstance(lowered, tuple) else (lowered,)
+    return tuple(replace(step, outputs=graph.tensor(step.operands["output"]).size) for step in steps)
 
 
 def plain_step(graph: Graph, op: Op, target: str) -> Step:
-    """An operator lowered for the plain kernel, which every build has."""
-    step = OPS[op.code].lower(graph, op, target)
-    return replace(step, outputs=graph.tensor(step.operands["output"]).size)
+    """The same for an operator that takes one step."""
+    (step,) = plain_steps(graph, op, target)
+    return step
 
 
 def _metadata(graph: Graph, data: bytes, extra: dict[str, Any]) -> dict[str, Any]:

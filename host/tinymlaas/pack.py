@@ -22,10 +22,10 @@ from .planfmt import (
     MAX_RANK,
     OPERATORS,
     RECORD_BYTES,
-    RUNTIME_VERSION,
     TARGETS,
     TENSOR,
     record_layout,
+    runtime_of,
 )
 
 
@@ -73,7 +73,7 @@ def pack(plan: Plan, selftests: Sequence[SelfTest] = ()) -> bytes:
         {
             "magic": MAGIC,
             "format_version": FORMAT_VERSION,
-            "min_runtime": RUNTIME_VERSION,
+            "min_runtime": max((runtime_of(s.operator) for s in plan.steps), default=1),
             "file_bytes": HEADER.nbytes + len(payload),
             "target": TARGETS[plan.target],
             "arena_bytes": plan.arena_bytes,
@@ -125,6 +125,7 @@ def _record(plan: Plan, number: int, places: dict[bytes, int]) -> bytes:
     fields = dict(step.fields, op=OPERATORS[step.operator][0])
     fields |= {name: plan.offset(tensor) for name, tensor in step.operands.items()}
     fields |= {name: places[data] for name, data in step.constants.items()}
+    fields |= {name: fields[name] + offset for name, offset in step.offsets.items()}
     if step.scratch_bytes:
         scratch = next(s for s in plan.spans if s.tensor < 0 and s.first == number)
         fields |= {"scratch": scratch.offset, "scratch_bytes": step.scratch_bytes}

@@ -25,6 +25,7 @@ class Step:
     ``fields`` are values of the operator's record layout (``planfmt.RECORDS``). Arena offsets and file offsets are not among them:
     ``operands`` maps a field name (``input``, ``output``, ``input2``) to a tensor index of the graph, and ``constants`` maps a field
     name (``weights``, ``channels``, ``aux``) to the bytes it will point to. ``scratch_bytes`` asks for arena space during this step.
+    ``offsets`` are added to where an operand or constant starts, in bytes. An operator may take several steps, one after the other.
     """
 
     operator: str  # key of planfmt.OPERATORS
@@ -38,6 +39,7 @@ class Step:
     variant: str = "plain"  # key of planfmt.VARIANTS
     cost: float = 0.0  # predicted cycles or executed instructions: predict.UNITS of the target
     candidates: tuple[Candidate, ...] = ()  # this kernel and those it was chosen from
+    offsets: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 MAGIC = b"TML\x1a"
 FORMAT_VERSION = 1
-RUNTIME_VERSION = 1
+RUNTIME_VERSION = 2
 ALIGN = 16  # of the module in memory, of every constant in it, and of every tensor in the arena
 RECORD_BYTES = 64
 MAX_RANK = 6
@@ -25,6 +25,12 @@ TARGETS = {"any": 0, "m0plus": 1, "m3": 2, "m4": 3, "rv32": 4, "x64": 5}
 
 # Kernel variants: which constant layout a record uses. A build has some of them for some operators; every build has `plain`.
 VARIANTS = {"plain": 0, "swar": 1, "dsp": 2, "tile": 3, "linear": 4}
+
+# What a `binary` or `reduce` record computes.
+BINARY_FUNCTIONS = {
+    "ADD": 0, "SUB": 1, "MUL": 2, "MINIMUM": 3, "MAXIMUM": 4, "SQUARED_DIFFERENCE": 5, "PRELU": 6,
+}  # fmt: skip
+REDUCE_FUNCTIONS = {"SUM": 0, "MAX": 1, "MIN": 2}
 
 DTYPES = {"int8": 1, "uint8": 2, "int16": 3, "int32": 4, "float32": 5, "bool": 6}
 DTYPE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "int32": 4, "float32": 4, "bool": 1}
@@ -291,6 +297,68 @@ RECORDS = {
     "copy": Layout(
         "copy", "Moves bytes: a RESHAPE that could not be folded away.", (*_HEAD, Field("count", "u32", "bytes"))
     ),
+    "lookup": Layout(
+        "lookup",
+        "Any function of one byte, as a table of what it gives for 0 to 255. Output may be the input.",
+        (*_HEAD, Field("count", "u32", "bytes"), Field("table", "u32", "file offset of 256 bytes")),
+    ),
+    "binary": Layout(
+        "binary",
+        "A function of two operands that broadcast against each other: rows of four dimensions, innermost last.",
+        (
+            *_HEAD,
+            Field("input2", "u32", "arena offset of the second input"),
+            Field("shape", "u32", "output shape", 4),
+            Field("multiplier1", "i32", "Q31, of input"),
+            Field("multiplier2", "i32", "Q31, of input2"),
+            Field("out_multiplier", "i32", "Q31, of the result"),
+            Field("shift1", "i8", "-31 to 30, for ADD, SUB and SQUARED_DIFFERENCE to 0"),
+            Field("shift2", "i8", "the same, of input2"),
+            Field("out_shift", "i8", "-31 to 30"),
+            Field("in2_zero_point", "i8", "zero point of input2"),
+            *_RANGE,
+            Field("function", "u8", "0 ADD, 1 SUB, 2 MUL, 3 MINIMUM, 4 MAXIMUM, 5 SQUARED_DIFFERENCE, 6 PRELU"),
+            Field("constants", "u8", "bit 0: input, bit 1: input2 is a file offset of constants"),
+            Field("broadcast1", "u8", "bit d: input has one element along dimension d"),
+            Field("broadcast2", "u8", "the same, of input2"),
+        ),
+    ),
+    "reduce": Layout(
+        "reduce",
+        "Two dimensions are kept, two are reduced; the output is [count[0]][count[1]].",
+        (
+            *_HEAD,
+            Field("count", "u32", "elements along the kept, then the reduced dimensions", 4),
+            Field("stride", "u32", "of the input, in elements, along the same", 4),
+            Field("multiplier", "i32", "Q31 of input scale / output scale, for a mean over the number of elements"),
+            Field("bias", "i32", "minus input zero point times reduced elements"),
+            Field("shift", "i8", "-31 to 30"),
+            Field("out_zero_point", "i8", "zero point of the output"),
+            Field("function", "u8", "0 sum or mean, 1 maximum, 2 minimum"),
+        ),
+    ),
+    "move": Layout(
+        "move",
+        "Bytes from [count] places of the input to as many of the output; strides may be negative, or 0 in the input.",
+        (
+            *_HEAD,
+            Field("count", "u32", "bytes along each dimension, innermost last", 4),
+            Field("in_stride", "i32", "bytes from one to the next in the input", 4),
+            Field("out_stride", "i32", "the same in the output", 4),
+            Field("constant", "u8", "1: input is a file offset of constants"),
+        ),
+    ),
+    "gather": Layout(
+        "gather",
+        "Runs of bytes from anywhere in the input, one after the other into the output.",
+        (
+            *_HEAD,
+            Field("count", "u32", "number of runs"),
+            Field("run", "u32", "bytes of each"),
+            Field("in_bytes", "u32", "bytes of the input"),
+            Field("offsets", "u32", "file offset of a u32 for each run: where in the input it starts"),
+        ),
+    ),
 }
 
 # Operator → (code, record layout). Codes are never reused.
@@ -304,7 +372,13 @@ OPERATORS = {
     "SOFTMAX": (7, "softmax"),
     "PAD": (8, "pad"),
     "COPY": (9, "copy"),
+    "LOOKUP": (10, "lookup"),
+    "BINARY": (11, "binary"),
+    "REDUCE": (12, "reduce"),
+    "MOVE": (13, "move"),
+    "GATHER": (14, "gather"),
 }
+_RUNTIME_2 = 10  # the lowest code that came with runtime version 2
 
 SELFTEST_SEED_BYTES = 4  # each vector: u32 seed, then the expected bytes of every output, then zeros to a multiple of 4
 
@@ -312,6 +386,11 @@ SELFTEST_SEED_BYTES = 4  # each vector: u32 seed, then the expected bytes of eve
 def operator_name(code: int) -> str:
     """Name of an operator code, or ``op<code>`` when there is none."""
     return next((name for name, (c, _) in OPERATORS.items() if c == code), f"op{code}")
+
+
+def runtime_of(name: str) -> int:
+    """Lowest runtime version that knows an operator."""
+    return 2 if OPERATORS[name][0] >= _RUNTIME_2 else 1
 
 
 def record_layout(name: str) -> Layout:
@@ -339,6 +418,10 @@ def _c_constants() -> list[str]:
     out += [f"#define TML_VARIANT_{k.upper()} ({v})" for k, v in VARIANTS.items()]
     out.append(f"#define TML_N_VARIANTS ({len(VARIANTS)})")
     out += [f"#define TML_DTYPE_{k.upper()} ({v})" for k, v in DTYPES.items()]
+    out += [f"#define TML_BINARY_{k} ({v})" for k, v in BINARY_FUNCTIONS.items()]
+    out.append(f"#define TML_N_BINARY ({len(BINARY_FUNCTIONS)})")
+    out += [f"#define TML_REDUCE_{k} ({v})" for k, v in REDUCE_FUNCTIONS.items()]
+    out.append(f"#define TML_N_REDUCE ({len(REDUCE_FUNCTIONS)})")
     out += [f"#define TML_OP_{k} ({v[0]})" for k, v in OPERATORS.items()]
     out.append(f"#define TML_N_OPS ({max(v[0] for v in OPERATORS.values()) + 1})")
     return out

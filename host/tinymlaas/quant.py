@@ -79,6 +79,12 @@ def requantize(
     return clamped.astype(np.int8)
 
 
+def saturate(x: Array, low: int = INT8_MIN, high: int = INT8_MAX) -> Array:
+    """x, or the nearer limit."""
+    clamped: Array = np.clip(x, low, high)
+    return clamped
+
+
 def activation_range(activation: str, quant: Quant) -> tuple[int, int]:
     """Lowest and highest int8 that a fused activation (a key of ``ACTIVATIONS``) lets through.
 
@@ -98,24 +104,25 @@ def _quantize(real: float, quant: Quant) -> int:
     return quant.zero_point + int(math.copysign(math.floor(abs(ratio) + 0.5), ratio))
 
 
-# gemmlowp's fixed point, as softmax uses it: exp in Q5.26 → Q0.31, and 1/(1+x) in Q0.31.
+# gemmlowp's fixed point: Qn has n integer bits and 31 - n fractional ones.
 
-_EXP_FACTORS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)  # exp(-2^k) in Q0.31, k = -2 .. 4
+_EXP_FACTORS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)  # exp(-2^k) in Q0, k = -2 .. 4
+_ONE_HALF = 1 << 30
 
 
-def exp_on_negative_values(x: Array) -> Array:
-    """exp(x) for x <= 0 in Q5.26; result in Q0.31."""
-    quarter = 1 << 24
-    low = (x & (quarter - 1)) - quarter  # in [-1/4, 0)
-    result = _exp_on_last_quarter(low << 5)
+def exp_on_negative_values(x: Array, integer_bits: int = 5) -> Array:
+    """exp(x) for x <= 0 in Q ``integer_bits`` (up to 5); result in Q0."""
+    first = 31 - integer_bits - 2
+    low = (x & ((1 << first) - 1)) - (1 << first)  # in [-1/4, 0)
+    result = _exp_on_last_quarter(low << integer_bits)
     remainder = low - x
-    for bit, factor in enumerate(_EXP_FACTORS, start=24):
+    for bit, factor in enumerate(_EXP_FACTORS[: integer_bits + 2], start=first):
         result = np.where(remainder & (1 << bit), saturating_rounding_doubling_high_mul(result, factor), result)
     return np.where(x == 0, _INT32_MAX, result)
 
 
 def _exp_on_last_quarter(a: Array) -> Array:
-    """exp(a) for a in [-1/4, 0), both Q0.31: Taylor's series around -1/8."""
+    """exp(a) for a in [-1/4, 0), both Q0: Taylor's series around -1/8."""
     mul, half = saturating_rounding_doubling_high_mul, rounding_divide_by_pot
     x = a + (1 << 28)
     x2 = mul(x, x)
@@ -124,13 +131,36 @@ def _exp_on_last_quarter(a: Array) -> Array:
     return 1895147668 + mul(x + series, 1895147668)
 
 
-def one_over_one_plus_x(a: Array) -> Array:
-    """1 / (1 + a) for a in [0, 1), both Q0.31: three steps of Newton's method in Q2.29."""
+def _reciprocal_of_half_sum(a: Array) -> Array:
+    """2 / (1 + a) in Q2 for a in [0, 1) in Q0: three steps of Newton's method."""
     mul = saturating_rounding_doubling_high_mul
     half_denominator = (a + _INT32_MAX + 1) >> 1  # rounding half sum of a and 1; both are positive
     x = 1515870810 + mul(half_denominator, -1010580540)
     for _ in range(3):
         error = (1 << 29) - mul(half_denominator, x)
         x = x + np.clip(mul(x, error) << 2, _INT32_MIN, _INT32_MAX)
-    doubled: Array = np.minimum(x << 1, _INT32_MAX)
+    return x
+
+
+def one_over_one_plus_x(a: Array) -> Array:
+    """1 / (1 + a) for a in [0, 1), both Q0."""
+    doubled: Array = np.minimum(_reciprocal_of_half_sum(a) << 1, _INT32_MAX)
     return doubled
+
+
+def logistic(x: Array) -> Array:
+    """1 / (1 + exp(-x)) for x in Q4; result in Q0. gemmlowp's ``logistic``."""
+    positive = one_over_one_plus_x(exp_on_negative_values(-np.abs(x), 4))
+    return np.where(x == 0, _ONE_HALF, np.where(x > 0, positive, _INT32_MAX - positive))
+
+
+def tanh(x: Array) -> Array:
+    """tanh(x) for x in Q4; result in Q0. gemmlowp's ``tanh``: (1 - y) / (1 + y) with y = exp(-2 |x|)."""
+    y = exp_on_negative_values(-np.abs(x), 5)  # the same bits with one more before the point: twice the value
+    quotient = np.clip((_reciprocal_of_half_sum(y) - (1 << 29)) << 2, _INT32_MIN, _INT32_MAX)
+    return np.where(x == 0, 0, np.where(x > 0, quotient, -quotient))
+
+
+def input_radius(integer_bits: int, shift: int) -> int:
+    """Distance from the zero point that still fits Q ``integer_bits`` after a shift; ``CalculateInputRadius``."""
+    return math.floor(((1 << integer_bits) - 1) * (1 << (31 - integer_bits)) / 2.0**shift)

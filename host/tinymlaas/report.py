@@ -96,6 +96,23 @@ def _pad(f: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(f["in_shape"]), out
 
 
+def _binary(f: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return _operand_shape(f, "broadcast1"), tuple(f["shape"])
+
+
+def _operand_shape(f: Fields, mask: str) -> tuple[int, ...]:
+    return tuple(1 if f[mask] >> i & 1 else n for i, n in enumerate(f["shape"]))
+
+
+def _reduce(f: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return tuple(f["count"]), tuple(f["count"][:2])
+
+
+def _move(f: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    read = tuple(n if stride else 1 for n, stride in zip(f["count"], f["in_stride"], strict=True))
+    return read, tuple(f["count"])
+
+
 _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] = {
     "CONV_2D": _image,
     "DEPTHWISE_CONV_2D": _image,
@@ -106,6 +123,11 @@ _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] 
     "SOFTMAX": lambda f: ((f["rows"], f["depth"]), (f["rows"], f["depth"])),
     "PAD": _pad,
     "COPY": lambda f: ((f["count"],), (f["count"],)),
+    "LOOKUP": lambda f: ((f["count"],), (f["count"],)),
+    "BINARY": _binary,
+    "REDUCE": _reduce,
+    "MOVE": _move,
+    "GATHER": lambda f: ((f["in_bytes"],), (f["count"], f["run"])),
 }
 
 
@@ -125,12 +147,23 @@ def _weights(operator: str, f: Fields) -> tuple[int, int, int]:
     return f["out_h"] * f["out_w"] * f["out_c"] * window, window * f["out_c"], f["out_c"]
 
 
+def _operands(operator: str, f: Fields, in_shape: tuple[int, ...]) -> tuple[tuple[tuple[int, int], ...], int]:
+    """(arena offset, bytes) of each input that lies in the arena, and the bytes of those that are constants."""
+    found = [(name, math.prod(in_shape)) for name in ("input", "input2") if name in f]
+    if operator == "BINARY":
+        found[1] = "input2", math.prod(_operand_shape(f, "broadcast2"))
+    mask: int = f.get("constants", 0) | f.get("constant", 0)
+    reads = tuple((f[name], size) for i, (name, size) in enumerate(found) if not mask >> i & 1)
+    return reads, sum(size for i, (_, size) in enumerate(found) if mask >> i & 1)
+
+
 def _layer(index: int, operator: str, f: Fields) -> Layer:
     in_shape, out_shape = shapes_of(operator, f)
     macs, weights, channels = _weights(operator, f)
-    reads = tuple((f[name], math.prod(in_shape)) for name in ("input", "input2") if name in f)
-    stored = ("weights", weights), ("channels", channels * CHANNEL.nbytes), ("aux", f.get("aux_bytes", 0))
-    constant_bytes = sum(size for name, size in stored if f.get(name))
+    reads, operand_bytes = _operands(operator, f, in_shape)
+    stored = {"weights": weights, "channels": channels * CHANNEL.nbytes, "aux": f.get("aux_bytes", 0)}
+    stored |= {"table": 256, "offsets": 4 * math.prod(out_shape[:1])}
+    constant_bytes = operand_bytes + sum(size for name, size in stored.items() if f.get(name))
     writes = (f["output"], math.prod(out_shape))
     scratch_bytes = f.get("scratch_bytes", 0)
     kernel = _KERNELS.get(f["variant"], f"variant {f['variant']}")

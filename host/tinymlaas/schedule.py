@@ -14,13 +14,15 @@ def lifetimes(
     """When each activation and each scratch is alive, by step number.
 
     Inputs are alive from before the first step (the app writes them there), outputs until after the last (the app reads them).
+    What an operator of several steps reads stays alive until the last of them.
     """
     owned = [storage_of(tensors, t) for t in inputs]
     first, last = dict.fromkeys(owned, 0), dict.fromkeys(owned, 0)
+    ends = {id(step.op): number for number, step in enumerate(steps)}
     for number, step in enumerate(steps):
         for tensor in (storage_of(tensors, t) for t in step.operands.values()):
             first.setdefault(tensor, number)
-            last[tensor] = number
+            last[tensor] = ends[id(step.op)]
     for tensor in (storage_of(tensors, t) for t in outputs):
         first.setdefault(tensor, 0)
         last[tensor] = len(steps)

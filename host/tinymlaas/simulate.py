@@ -34,8 +34,9 @@ def _step(graph: Graph, plan: Plan, step: Step, arena: Array) -> None:
             if constant
             else _load(arena, plan.span(graph.storage(index)), plan.tensors[index])
         )
-    (result,) = OPS[step.op.code].evaluate(graph, step.op, values)
-    _store(arena, plan.span(step.operands["output"]), result)
+    written = [graph.storage(t) for t in step.op.outputs]
+    results = OPS[step.op.code].evaluate(graph, step.op, values)
+    _store(arena, plan.span(step.operands["output"]), results[written.index(step.operands["output"])])
 
 
 def _poison(arena: Array, plan: Plan, number: int) -> None:

@@ -35,6 +35,21 @@
 #ifndef TML_KERNEL_copy
 #define TML_KERNEL_copy tml_ref_copy
 #endif
+#ifndef TML_KERNEL_lookup
+#define TML_KERNEL_lookup tml_ref_lookup
+#endif
+#ifndef TML_KERNEL_binary
+#define TML_KERNEL_binary tml_ref_binary
+#endif
+#ifndef TML_KERNEL_reduce
+#define TML_KERNEL_reduce tml_ref_reduce
+#endif
+#ifndef TML_KERNEL_move
+#define TML_KERNEL_move tml_ref_move
+#endif
+#ifndef TML_KERNEL_gather
+#define TML_KERNEL_gather tml_ref_gather
+#endif
 
 // Small builds leave operators out: with -DTML_NO_SOFTMAX the entries of SOFTMAX are NULL and nothing refers to its code.
 // TML_ENTRY(TML_NO_X, f) is f, or NULL where TML_NO_X is defined as 1: then pasting makes a second argument appear.

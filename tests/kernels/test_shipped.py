@@ -155,6 +155,78 @@ def copy_cases(draw):
     )
 
 
+@st.composite
+def lookup_cases(draw):
+    count, rng = draw(st.integers(0, 60)), np.random.default_rng(draw(SEEDS))
+    data, places = arena_of(rng, [random_bytes(rng, count, draw(KINDS)) for _ in range(2)], draw(GAPS)[:2])
+    target = draw(st.sampled_from(places))
+    fields = {"input": places[0], "output": target, "count": count, "table": 0}
+    return Case("LOOKUP", fields, random_bytes(rng, 256, "random"), data, ((target, count),), (target, count))
+
+
+@st.composite
+def binary_cases(draw):
+    shape, rng = [draw(st.integers(1, 4)) for _ in range(4)], np.random.default_rng(draw(SEEDS))
+    masks = [draw(st.integers(0, 15)) & draw(st.integers(0, 15)) for _ in range(2)]
+    sizes = [int(np.prod([1 if mask >> d & 1 else n for d, n in enumerate(shape)])) for mask in masks]
+    count, kept = int(np.prod(shape)), draw(st.integers(0, 3))
+    parts = [random_bytes(rng, size, draw(KINDS)) for size in (*sizes, count)]
+    constants = parts[0] + bytes(-sizes[0] % 4) + parts[1]
+    data, places = arena_of(rng, parts, draw(GAPS))
+    whole = [p for i, p in enumerate(places[:2]) if sizes[i] == count and not kept >> i & 1]
+    target = draw(st.sampled_from([places[2], *whole]))
+    inputs = [at if kept >> i & 1 else places[i] for i, at in enumerate((0, sizes[0] + -sizes[0] % 4))]
+    fields = {"input": inputs[0], "input2": inputs[1], "output": target, "shape": shape, "constants": kept}
+    fields |= {"broadcast1": masks[0], "broadcast2": masks[1], "function": draw(st.integers(0, 6))}
+    for multiplier, shift, high in (
+        ("multiplier1", "shift1", 0),
+        ("multiplier2", "shift2", 0),
+        ("out_multiplier", "out_shift", 30),
+    ):
+        fields |= {multiplier: int(rng.integers(2**30, 2**31)), shift: draw(st.integers(-31, high))}
+    fields |= draw(ranges()) | {"in2_zero_point": draw(int8)}
+    return Case("BINARY", fields, constants, data, ((target, count),), (target, count))
+
+
+@st.composite
+def reduce_cases(draw):
+    count, stride = ([draw(st.integers(low, 4)) for _ in range(4)] for low in (1, 0))
+    rng = np.random.default_rng(draw(SEEDS))
+    in_bytes = 1 + sum((n - 1) * s for n, s in zip(count, stride, strict=True))
+    out_bytes = count[0] * count[1]
+    parts = [random_bytes(rng, in_bytes, draw(KINDS)), bytes(out_bytes)]
+    data, (source, target) = arena_of(rng, parts, draw(GAPS)[:2])
+    fields = {"input": source, "output": target, "count": count, "stride": stride, "out_zero_point": draw(int8)}
+    fields |= {"multiplier": int(rng.integers(0, 2**31)), "shift": draw(st.integers(-31, 30))}
+    fields |= {"bias": int(rng.integers(-(2**31), 2**31)), "function": draw(st.integers(0, 2))}
+    return Case("REDUCE", fields, b"", data, ((target, out_bytes),), (target, out_bytes))
+
+
+@st.composite
+def move_cases(draw):
+    """Strides of any sign and size; what lies between the places of the output must stay."""
+    count, rng = [draw(st.integers(1, 4)) for _ in range(4)], np.random.default_rng(draw(SEEDS))
+    ins, outs = ([draw(st.integers(-9, 9) | st.just(1)) for _ in range(4)] for _ in range(2))
+    ways = [[(n - 1) * s for n, s in zip(count, strides, strict=True)] for strides in (ins, outs)]
+    lows, sizes = ([sum(min(w, 0) for w in way) for way in ways], [1 + sum(abs(w) for w in way) for way in ways])
+    parts, constant = [random_bytes(rng, size, "random") for size in sizes], draw(st.booleans())
+    data, (source, target) = arena_of(rng, parts, draw(GAPS)[:2])
+    fields = {"input": (0 if constant else source) - lows[0], "output": target - lows[1], "constant": int(constant)}
+    fields |= {"count": count, "in_stride": ins, "out_stride": outs}
+    return Case("MOVE", fields, parts[0], data, ((target, sizes[1]),), (target, sizes[1]))
+
+
+@st.composite
+def gather_cases(draw):
+    in_bytes, rng = draw(st.integers(1, 40)), np.random.default_rng(draw(SEEDS))
+    run, count = draw(st.integers(1, in_bytes)), draw(st.integers(1, 9))
+    parts = [random_bytes(rng, in_bytes, "random"), bytes(run * count)]
+    data, (source, target) = arena_of(rng, parts, draw(GAPS)[:2])
+    offsets = rng.integers(0, in_bytes - run + 1, count).astype("<u4").tobytes()
+    fields = {"input": source, "output": target, "count": count, "run": run, "in_bytes": in_bytes, "offsets": 0}
+    return Case("GATHER", fields, offsets, data, ((target, run * count),), (target, run * count))
+
+
 CASES = {
     "CONV_2D": conv_cases("CONV_2D"),
     "DEPTHWISE_CONV_2D": conv_cases("DEPTHWISE_CONV_2D"),
@@ -165,6 +237,11 @@ CASES = {
     "SOFTMAX": softmax_cases(),
     "PAD": pad_cases(),
     "COPY": copy_cases(),
+    "LOOKUP": lookup_cases(),
+    "BINARY": binary_cases(),
+    "REDUCE": reduce_cases(),
+    "MOVE": move_cases(),
+    "GATHER": gather_cases(),
 }
 
 

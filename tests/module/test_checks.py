@@ -80,6 +80,58 @@ FAULTS = {
     ],
     "PAD": [("input", 1 << 20, ARENA)],
     "COPY": [("count", 1 << 20, ARENA), ("input", 1 << 20, ARENA)],
+    "LOOKUP": [
+        ("count", 1 << 20, ARENA),
+        ("input", 1 << 20, ARENA),
+        ("table", 0, CONSTANTS),
+        ("table", 0xFFFFFFF0, CONSTANTS),
+    ],
+    "BINARY": [
+        ("input", 1 << 20, ARENA),
+        ("input2", 1 << 20, ARENA),
+        ("constants", 1, CONSTANTS),
+        ("constants", 2, CONSTANTS),
+        ("function", 7, SHAPE),
+        ("shape", 0, SHAPE),
+        ("shape", 1 << 29, SHAPE),
+        ("shape", 1 << 20, ARENA),
+        *(
+            (name, value, QUANTISATION)
+            for name in ("multiplier1", "multiplier2", "out_multiplier")
+            for value in (5, -1)
+        ),
+        *((name, value, QUANTISATION) for name in ("shift1", "shift2", "out_shift") for value in (31, -32)),
+        *((name, 1, QUANTISATION) for name in ("shift1", "shift2")),
+    ],
+    "REDUCE": [
+        ("input", 1 << 20, ARENA),
+        ("count", 0, SHAPE),
+        ("count", 1 << 29, SHAPE),
+        ("count", 1 << 20, ARENA),
+        ("function", 3, SHAPE),
+        ("multiplier", -1, QUANTISATION),
+        ("shift", 31, QUANTISATION),
+        ("shift", -32, QUANTISATION),
+    ],
+    "MOVE": [
+        ("input", 1 << 20, ARENA),
+        ("input", 0xFFFFFFF0, ARENA),
+        ("constant", 1, CONSTANTS),
+        ("count", 0, SHAPE),
+        ("count", 1 << 29, SHAPE),
+    ],
+    "GATHER": [
+        ("input", 1 << 20, ARENA),
+        ("count", 0, SHAPE),
+        ("count", 1 << 27, CONSTANTS),
+        ("run", 0, SHAPE),
+        ("run", 1 << 20, ARENA),
+        ("in_bytes", 4, SHAPE),
+        ("in_bytes", 0, SHAPE),
+        ("in_bytes", 1 << 20, ARENA),
+        ("offsets", 0, CONSTANTS),
+        ("offsets", 0xFFFFFFF0, CONSTANTS),
+    ],
 }
 
 
@@ -115,7 +167,8 @@ def test_window_may_reach_as_far_as_the_last_row():
     assert SHAPE in fault_of("CONV_2D", "out_h", last + 1)
 
 
-SHRINKING, GROWING = ("FULLY_CONNECTED", "MAX_POOL_2D", "AVERAGE_POOL_2D"), ("CONV_2D", "DEPTHWISE_CONV_2D", "PAD")
+SHRINKING = ("FULLY_CONNECTED", "MAX_POOL_2D", "AVERAGE_POOL_2D", "REDUCE")
+GROWING = ("CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "MOVE", "GATHER")
 
 
 @pytest.mark.parametrize("op", SHRINKING)
@@ -128,7 +181,34 @@ def test_input_over_output(op):
     assert OVERLAP in fault_of(op, "input", field(op, "output"))
 
 
-@pytest.mark.parametrize("op", ["ADD", "SOFTMAX", "COPY"])
+def test_elements_that_reach_the_arena_by_their_strides():
+    """Each stride in turn leads out of the arena, forwards and backwards."""
+    layout, start = record_layout("MOVE"), record_offset("MOVE")
+    starts = dict(zip((f.name for f in layout.fields), layout.offsets(), strict=True))
+    reached = [i for i, n in enumerate(field("MOVE", "count")) if n > 1]
+    for name in ("in_stride", "out_stride"):
+        for i in reached:
+            for value in (1 << 20, -(1 << 20), (1 << 31) - 1, -(1 << 31)):
+                data = bytearray(small_module())
+                at = start + starts[name] + 4 * i
+                data[at : at + 4] = value.to_bytes(4, "little", signed=True)
+                with pytest.raises(ModuleError, match=ARENA):
+                    library().load(bytes(data))
+
+
+def test_sums_reach_the_arena_by_their_strides():
+    layout, start = record_layout("REDUCE"), record_offset("REDUCE")
+    at = start + dict(zip((f.name for f in layout.fields), layout.offsets(), strict=True))["stride"]
+    reached = [i for i, n in enumerate(field("REDUCE", "count")) if n > 1]
+    for i in reached:
+        for value in (1 << 20, 0xFFFFFFFF):
+            data = bytearray(small_module())
+            data[at + 4 * i : at + 4 * i + 4] = value.to_bytes(4, "little")
+            with pytest.raises(ModuleError, match=f"{ARENA}|{SHAPE}"):
+                library().load(bytes(data))
+
+
+@pytest.mark.parametrize("op", ["ADD", "SOFTMAX", "COPY", "LOOKUP"])
 def test_partly_in_place(op):
     assert OVERLAP in fault_of(op, "output", field(op, "input") + 1)
     library().load(patched(record_layout(op), "output", field(op, "input"), record_offset(op)))

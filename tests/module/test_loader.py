@@ -11,7 +11,7 @@ from tinymlaas.compile import compile_model
 from tinymlaas.ctypes_host import aligned_bytes
 from tinymlaas.errors import ModuleError
 from tinymlaas.evaluate import evaluate
-from tinymlaas.planfmt import HEADER, OPERATORS, RECORD_BYTES, SIGNATURE, TENSOR, record_layout
+from tinymlaas.planfmt import HEADER, OPERATORS, RECORD_BYTES, RUNTIME_VERSION, SIGNATURE, TENSOR, record_layout
 from tinymlaas.sign import new_key, sign
 from tinymlaas.tflite.importer import read
 from tinymlaas.unpack import unpack
@@ -41,7 +41,7 @@ def field(op: str, name: str) -> int:
 HEADER_FAULTS = [
     ("magic", 0, "not a tinyml module"),
     ("format_version", 9, "module format 9, this runtime reads 1"),
-    ("min_runtime", 7, "needs tinyml runtime 7, this is 1"),
+    ("min_runtime", 7, f"needs tinyml runtime 7, this is {RUNTIME_VERSION}"),
     ("target", 2, "made for kernel target 2, this is 5"),
     ("file_bytes", 1 << 20, "file is cut short"),
     ("arena_bytes", 0x20000000, "reaches outside the arena: 536870912 > 268435456"),

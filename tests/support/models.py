@@ -81,6 +81,322 @@ def add(draw: Draw) -> bytes:
     return single_op("ADD", tensors, fusedActivationFunction=draw(_activation))
 
 
+def _broadcast_shapes(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Two shapes and what they broadcast to; often the same, or one element."""
+    shape = draw(st.lists(st.integers(1, 5), min_size=1, max_size=4))
+    kind = draw(st.sampled_from(["same", "one", "mixed", "mixed", "shorter"]))
+    other = list(shape)
+    if kind == "one":
+        other = [1] * draw(st.integers(1, len(shape)))
+    elif kind == "shorter":
+        other = shape[draw(st.integers(0, len(shape) - 1)) :]
+    elif kind == "mixed":
+        for i in range(len(shape)):
+            side = draw(st.sampled_from([shape, other, None]))
+            if side is not None:
+                side[i] = 1
+    pair = [tuple(shape), tuple(other)]
+    if draw(st.booleans()):
+        pair.reverse()
+    return pair[0], pair[1], np.broadcast_shapes(*pair)
+
+
+def _operands(
+    draw: Draw, rng: np.random.Generator, quants: list[tuple[float, int]], constant: bool = True
+) -> list[TensorSpec]:
+    """Two operands that broadcast, one of them now and then a constant, and the output; quants: of all three."""
+    shapes = _broadcast_shapes(draw)
+    which = draw(st.sampled_from([None, None, 0, 1])) if constant else None
+    data = [values(s, int(rng.integers(2**32))) if i == which else None for i, s in enumerate(shapes)]
+    return [TensorSpec(s, *quant, data=d) for s, quant, d in zip(shapes, quants, data, strict=True)]
+
+
+@st.composite
+def binary(draw: Draw, op: str) -> bytes:
+    """ADD or SUB with broadcasting and constants; the scales may be far apart."""
+    rng = np.random.default_rng(draw(_seeds))
+    first = _exponent(rng)
+    exponents = (first, first + _uniform(rng, -3, 3), first + _uniform(rng, -1, 3))
+    tensors = _operands(draw, rng, [(scale_of(e), _zero_point(rng)) for e in exponents])
+    return single_op(op, tensors, fusedActivationFunction=draw(_activation))
+
+
+@st.composite
+def mul(draw: Draw) -> bytes:
+    """MUL; mostly results that use the range."""
+    rng = np.random.default_rng(draw(_seeds))
+    a, b = _exponent(rng), _exponent(rng)
+    exponents = (a, b, a + b + _uniform(rng, 2, 9))
+    tensors = _operands(draw, rng, [(scale_of(e), _zero_point(rng)) for e in exponents])
+    return single_op("MUL", tensors, fusedActivationFunction=draw(_activation))
+
+
+@st.composite
+def extreme(draw: Draw, op: str) -> bytes:
+    """MINIMUM or MAXIMUM, all operands quantised alike."""
+    rng = np.random.default_rng(draw(_seeds))
+    return single_op(op, _operands(draw, rng, [_quant(rng)] * 3))
+
+
+@st.composite
+def squared_difference(draw: Draw) -> bytes:
+    """SQUARED_DIFFERENCE; mostly results that use the range."""
+    rng = np.random.default_rng(draw(_seeds))
+    a = _exponent(rng)
+    exponents = (a, a + _uniform(rng, -2, 2), 2 * a + _uniform(rng, 2, 9))
+    return single_op("SQUARED_DIFFERENCE", _operands(draw, rng, [(scale_of(e), _zero_point(rng)) for e in exponents]))
+
+
+@st.composite
+def prelu(draw: Draw) -> bytes:
+    """PRELU with constant slopes for each channel, or all of the same."""
+    rng = np.random.default_rng(draw(_seeds))
+    shape = tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=4)))
+    alpha = draw(st.sampled_from([(1,) * (len(shape) - 1) + shape[-1:], shape[-1:], (1,)]))
+    first = _exponent(rng)
+    tensors = [
+        TensorSpec(shape, scale_of(first), _zero_point(rng)),
+        TensorSpec(alpha, scale_of(_uniform(rng, -9, -5)), _zero_point(rng), data=values(alpha, draw(_seeds))),
+        TensorSpec(shape, scale_of(first + _uniform(rng, -1, 2)), _zero_point(rng)),
+    ]
+    return single_op("PRELU", tensors)
+
+
+@st.composite
+def unary(draw: Draw, op: str) -> bytes:
+    """An operator of one input, whose output is quantised as the operator wants it."""
+    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
+    rng = np.random.default_rng(draw(_seeds))
+    exponent = _uniform(rng, -8, 0)
+    source = TensorSpec(shape, scale_of(exponent), -128 if op == "RSQRT" else _zero_point(rng))
+    out = {
+        "LOGISTIC": (1 / 256, -128),
+        "TANH": (1 / 128, 0),
+        "RSQRT": (scale_of(-exponent / 2 - _uniform(rng, 3, 7)), _zero_point(rng)),
+    }.get(op, (scale_of(exponent + _uniform(rng, -1, 2)), _zero_point(rng)))
+    options = {"alpha": draw(st.sampled_from([0.0, 0.01, 0.2, 0.3, 1.5]))} if op == "LEAKY_RELU" else {}
+    return single_op(op, [source, TensorSpec(shape, *out)], **options)
+
+
+@st.composite
+def quantize(draw: Draw) -> bytes:
+    """QUANTIZE between types of one byte, often by nothing but the offset of 128."""
+    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
+    rng = np.random.default_rng(draw(_seeds))
+    types = draw(st.sampled_from([("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")]))
+    exponent, zero = _exponent(rng), _zero_point(rng)
+    change = 0.0 if draw(st.booleans()) else _uniform(rng, -2, 2)
+    zeros = [zero, zero if draw(st.booleans()) else _zero_point(rng)]
+    tensors = [
+        TensorSpec(shape, scale_of(e), z + 128 * (t == "uint8"), t)
+        for e, z, t in zip((exponent, exponent + change), zeros, types, strict=True)
+    ]
+    return single_op("QUANTIZE", tensors)
+
+
+@st.composite
+def reduce(draw: Draw, op: str) -> bytes:
+    """MEAN, SUM, REDUCE_MAX or REDUCE_MIN over one or more axes."""
+    shape = draw(st.lists(st.integers(1, 6), min_size=1, max_size=4))
+    axes = draw(st.lists(st.integers(-len(shape), len(shape) - 1), min_size=1, max_size=2))
+    rng = np.random.default_rng(draw(_seeds))
+    quant = _quant(rng)
+    out_quant = quant
+    if op in ("MEAN", "SUM") and draw(st.booleans()):
+        out_quant = (float(np.float32(quant[0] * scale_of(_uniform(rng, -1, 4)))), _zero_point(rng))
+    reduced, keep = {a % len(shape) for a in axes}, draw(st.booleans())
+    kept = [1 if i in reduced else n for i, n in enumerate(shape) if keep or i not in reduced]
+    tensors = [
+        TensorSpec(tuple(shape), *quant),
+        TensorSpec((len(axes),), dtype="int32", data=np.array(axes, np.int32)),
+        TensorSpec(tuple(kept), *out_quant),
+    ]
+    return single_op(op, tensors, keepDims=keep)
+
+
+@st.composite
+def concatenation(draw: Draw) -> bytes:
+    """CONCATENATION of one to four inputs along any axis, now and then with a constant."""
+    shape = draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    axis, count = draw(st.integers(0, len(shape) - 1)), draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(_seeds))
+    quant, tensors = _quant(rng), []
+    for i in range(count):
+        shape[axis] = draw(st.integers(1, 4))
+        data = values(tuple(shape), draw(_seeds)) if i and draw(st.integers(0, 3)) == 0 else None
+        tensors.append(TensorSpec(tuple(shape), *quant, data=data))
+    shape[axis] = sum(t.shape[axis] for t in tensors)
+    axis -= len(shape) if draw(st.booleans()) else 0
+    return single_op("CONCATENATION", [*tensors, TensorSpec(tuple(shape), *quant)], axis=axis)
+
+
+def _ints(*numbers: object) -> TensorSpec:
+    """A constant of integers, as parameters are."""
+    data = np.array(numbers[0] if len(numbers) == 1 else numbers, np.int32)
+    return TensorSpec(data.shape, dtype="int32", data=data)
+
+
+def _image_shape(draw: Draw, rank: int = 4, largest: int = 5) -> tuple[int, ...]:
+    return tuple(draw(st.integers(1, largest)) for _ in range(rank))
+
+
+def _moved(
+    draw: Draw, op: str, shape: tuple[int, ...], results: list[tuple[int, ...]], *parameters: TensorSpec,
+    before: bool = False, zero_point: int | None = None, **options: object,
+) -> bytes:  # fmt: skip
+    """An operator that moves elements: one input, parameters behind (or before) it, outputs of these shapes."""
+    scale, zero = _quant(np.random.default_rng(draw(_seeds)))
+    quant = scale, zero if zero_point is None else zero_point
+    operands = [TensorSpec(shape, *quant), *parameters]
+    outputs = [TensorSpec(s, *quant) for s in results]
+    return single_op(op, [*(operands[::-1] if before else operands), *outputs], len(results), **options)
+
+
+@st.composite
+def transpose(draw: Draw) -> bytes:
+    """TRANSPOSE of up to five dimensions."""
+    shape = _image_shape(draw, draw(st.integers(1, 5)), 4)
+    order = draw(st.permutations(range(len(shape))))
+    return _moved(draw, "TRANSPOSE", shape, [tuple(shape[i] for i in order)], _ints(list(order)))
+
+
+@st.composite
+def slice_(draw: Draw) -> bytes:
+    """SLICE; a size of -1 is the rest."""
+    shape = _image_shape(draw, draw(st.integers(1, 4)))
+    begin = [draw(st.integers(0, n - 1)) for n in shape]
+    size = [draw(st.integers(1, n - b)) for n, b in zip(shape, begin, strict=True)]
+    said = [-1 if b + s == n and draw(st.booleans()) else s for b, s, n in zip(begin, size, shape, strict=True)]
+    return _moved(draw, "SLICE", shape, [tuple(size)], _ints(begin), _ints(said))
+
+
+@st.composite
+def strided_slice(draw: Draw) -> bytes:
+    """STRIDED_SLICE with steps both ways, negative places, masks and dimensions that vanish."""
+    shape = _image_shape(draw, draw(st.integers(1, 4)))
+    begin, end, strides, masks, out = [], [], [], [0, 0, 0], []
+    for i, n in enumerate(shape):
+        stride = draw(st.sampled_from([1, 1, 2, 3, -1, -2]))
+        a, b = draw(st.integers(-n, n - 1)), draw(st.integers(-n - 1, n + 1))
+        bits = [draw(st.integers(0, 3)) == 0 for _ in masks]
+        taken = range(n)[slice(None if bits[0] else a, None if bits[1] else b, stride)]
+        if bits[2] or not taken:  # where nothing is left, one element
+            bits, stride, taken = [False, False, True], 1, []
+            b = a + 1
+        masks = [m | bit << i for m, bit in zip(masks, bits, strict=True)]
+        out += [len(taken)] if taken else []
+        begin, end, strides = [*begin, a], [*end, b], [*strides, stride]
+    options = dict(zip(("beginMask", "endMask", "shrinkAxisMask"), masks, strict=True))
+    return _moved(draw, "STRIDED_SLICE", shape, [tuple(out)], _ints(begin), _ints(end), _ints(strides), **options)
+
+
+@st.composite
+def split(draw: Draw, op: str) -> bytes:
+    """SPLIT, SPLIT_V or UNPACK along any axis."""
+    shape = list(_image_shape(draw, draw(st.integers(1, 4)), 4))
+    axis, count = draw(st.integers(0, len(shape) - 1)), draw(st.integers(1, 3))
+    said = axis - len(shape) if draw(st.booleans()) else axis
+    if op == "UNPACK":
+        result = tuple(shape[:axis] + shape[axis + 1 :])
+        return _moved(draw, op, tuple(shape), [result] * shape[axis], axis=said, num=shape[axis])
+    each = draw(st.integers(1, 3))
+    sizes = [each] * count if op == "SPLIT" else [draw(st.integers(1, 3)) for _ in range(count)]
+    shape[axis] = sum(sizes)
+    results = [(*shape[:axis], n, *shape[axis + 1 :]) for n in sizes]
+    axis_spec = _ints([said])
+    if op == "SPLIT":
+        return _moved(draw, op, tuple(shape), results, axis_spec, before=True, numSplits=count)
+    return _moved(draw, op, tuple(shape), results, _ints(sizes), axis_spec, numSplits=count)
+
+
+@st.composite
+def pack(draw: Draw) -> bytes:
+    """PACK of one to four inputs along any axis."""
+    shape, count = _image_shape(draw, draw(st.integers(0, 3)), 4), draw(st.integers(1, 4))
+    axis, quant = draw(st.integers(0, len(shape))), _quant(np.random.default_rng(draw(_seeds)))
+    tensors = [TensorSpec(shape, *quant)] * count
+    result = TensorSpec((*shape[:axis], count, *shape[axis:]), *quant)
+    return single_op("PACK", [*tensors, result], axis=axis, valuesCount=count)
+
+
+@st.composite
+def gather(draw: Draw) -> bytes:
+    """GATHER along any axis, in any order, with repetitions."""
+    shape = _image_shape(draw, draw(st.integers(1, 4)))
+    axis = draw(st.integers(0, len(shape) - 1))
+    indices = draw(st.lists(st.integers(0, shape[axis] - 1), min_size=1, max_size=9))
+    result = (*shape[:axis], len(indices), *shape[axis + 1 :])
+    return _moved(draw, "GATHER", shape, [result], _ints([*indices]), axis=axis)
+
+
+@st.composite
+def dimensions(draw: Draw, op: str) -> bytes:
+    """EXPAND_DIMS, SQUEEZE or BROADCAST_TO."""
+    shape = list(_image_shape(draw, draw(st.integers(1, 3)), 4))
+    axis = draw(st.integers(0, len(shape)))
+    longer = (*shape[:axis], 1, *shape[axis:])
+    if op == "EXPAND_DIMS":
+        return _moved(draw, op, tuple(shape), [longer], _ints([axis]))
+    if op == "SQUEEZE":
+        return _moved(draw, op, longer, [tuple(shape)], squeezeDims=[axis])
+    result = tuple(n if n > 1 else draw(st.integers(1, 3)) for n in longer)
+    return _moved(draw, op, longer, [result], _ints(list(result)))
+
+
+@st.composite
+def blocks(draw: Draw, op: str) -> bytes:
+    """DEPTH_TO_SPACE or SPACE_TO_DEPTH."""
+    n, h, w, c = _image_shape(draw, 4, 3)
+    b = draw(st.integers(1, 3))
+    shapes = [(n, h, w, c * b * b), (n, h * b, w * b, c)]
+    return _moved(
+        draw, op, *((shapes[0], [shapes[1]]) if op == "DEPTH_TO_SPACE" else (shapes[1], [shapes[0]])), blockSize=b
+    )
+
+
+@st.composite
+def batches(draw: Draw, op: str) -> bytes:
+    """SPACE_TO_BATCH_ND with padding or BATCH_TO_SPACE_ND with cropping."""
+    n, c = draw(st.integers(1, 2)), draw(st.integers(1, 4))
+    block = [draw(st.integers(1, 3)) for _ in range(2)]
+    small = [draw(st.integers(1, 3)) for _ in range(2)]
+    around = [[draw(st.integers(0, 2)), draw(st.integers(0, 2))] for _ in range(2)]
+    large = [s * b for s, b in zip(small, block, strict=True)]
+    around = [p if sum(p) < size else [0, 0] for p, size in zip(around, large, strict=True)]
+    inner = [size - sum(p) for p, size in zip(around, large, strict=True)]
+    shapes = [(n, *inner, c), (n * block[0] * block[1], *small, c)]
+    shape, result = shapes if op == "SPACE_TO_BATCH_ND" else shapes[::-1]
+    # TensorFlow Lite Micro does not set what it pads with: it happens to be 0, not the zero point.
+    zero_point = 0 if op == "SPACE_TO_BATCH_ND" and any(map(sum, around)) else None
+    return _moved(draw, op, shape, [result], _ints(block), _ints(around), zero_point=zero_point)
+
+
+@st.composite
+def resize(draw: Draw, op: str) -> bytes:
+    """RESIZE_NEAREST_NEIGHBOR or RESIZE_BILINEAR, larger and smaller."""
+    n, h, w, c = _image_shape(draw)
+    size = [draw(st.integers(1, 9)) for _ in range(2)]
+    kind = draw(st.sampled_from([{}, {}, {"alignCorners": True}, {"halfPixelCenters": True}]))
+    return _moved(draw, op, (n, h, w, c), [(n, *size, c)], _ints(size), **kind)
+
+
+@st.composite
+def mirror_pad(draw: Draw) -> bytes:
+    """MIRROR_PAD in both modes."""
+    shape, mode = _image_shape(draw, draw(st.integers(1, 4)), 4), draw(st.integers(0, 1))
+    around = [[draw(st.integers(0, n - 1 + mode)) for _ in range(2)] for n in shape]
+    result = tuple(n + sum(p) for n, p in zip(shape, around, strict=True))
+    return _moved(draw, "MIRROR_PAD", shape, [result], _ints(around), mode=mode)
+
+
+@st.composite
+def reverse(draw: Draw) -> bytes:
+    """REVERSE_V2 of one axis."""
+    shape = _image_shape(draw, draw(st.integers(1, 4)))
+    axis = draw(st.integers(0, len(shape) - 1))
+    return _moved(draw, "REVERSE_V2", shape, [shape], _ints([axis]))
+
+
 @st.composite
 def pool_2d(draw: Draw, op: str) -> bytes:
     """AVERAGE_POOL_2D or MAX_POOL_2D."""
@@ -118,10 +434,13 @@ def pad(draw: Draw, op: str) -> bytes:
 
 @st.composite
 def relu(draw: Draw, op: str) -> bytes:
-    """RELU, RELU6 or RELU_N1_TO_1 as a layer, input and output quantised alike."""
+    """RELU, RELU6 or RELU_N1_TO_1 as a layer, input and output quantised alike, but for RELU only half of the time."""
     shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
-    spec = TensorSpec(shape, *_quant(np.random.default_rng(draw(_seeds))))
-    return single_op(op, [spec, spec])
+    rng = np.random.default_rng(draw(_seeds))
+    source = _quant(rng)
+    rescaled = (float(np.float32(source[0] * scale_of(_uniform(rng, -1, 2)))), _zero_point(rng))
+    result = rescaled if op == "RELU" and draw(st.booleans()) else source
+    return single_op(op, [TensorSpec(shape, *source), TensorSpec(shape, *result)])
 
 
 @st.composite
@@ -133,13 +452,13 @@ def reshape(draw: Draw) -> bytes:
     return single_op("RESHAPE", [*tensors, TensorSpec((1, size), 0.5, 3)], newShape=[1, size])
 
 
-def values(shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """int8 values: mostly uniform, sometimes all the same extreme."""
+def values(shape: tuple[int, ...], seed: int, dtype: str = "int8") -> np.ndarray:
+    """Values of a type of one byte: mostly uniform, sometimes all the same extreme."""
     rng = np.random.default_rng(seed)
-    kind = rng.integers(0, 16)
+    kind, low = rng.integers(0, 16), -128 if dtype == "int8" else 0
     if kind < 2:
-        return np.full(shape, (-128, 127)[kind], np.int8)
-    return rng.integers(-128, 128, shape).astype(np.int8)
+        return np.full(shape, (low, low + 255)[kind], dtype)
+    return rng.integers(low, low + 256, shape).astype(dtype)
 
 
 def _window(draw: Draw, dilated: bool) -> tuple[tuple[int, int, int, int], dict[str, int], tuple[int, int]]:
@@ -211,4 +530,27 @@ SINGLE_OPS: dict[str, st.SearchStrategy] = {
     "RESHAPE": reshape(),
     "RELU": relu("RELU"),
     "RELU6": relu("RELU6"),
+    "ADD with broadcasting": binary("ADD"),
+    "SUB": binary("SUB"),
+    "MUL": mul(),
+    "MINIMUM": extreme("MINIMUM"),
+    "MAXIMUM": extreme("MAXIMUM"),
+    "SQUARED_DIFFERENCE": squared_difference(),
+    "PRELU": prelu(),
+    **{op: unary(op) for op in ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "ELU", "ABS", "RSQRT")},
+    "QUANTIZE": quantize(),
+    **{op: reduce(op) for op in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
+    "CONCATENATION": concatenation(),
+    "PACK": pack(),
+    **{op: split(op) for op in ("SPLIT", "SPLIT_V", "UNPACK")},
+    "SLICE": slice_(),
+    "STRIDED_SLICE": strided_slice(),
+    "TRANSPOSE": transpose(),
+    **{op: dimensions(op) for op in ("EXPAND_DIMS", "SQUEEZE", "BROADCAST_TO")},
+    "GATHER": gather(),
+    **{op: blocks(op) for op in ("DEPTH_TO_SPACE", "SPACE_TO_DEPTH")},
+    **{op: batches(op) for op in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND")},
+    "RESIZE_NEAREST_NEIGHBOR": resize("RESIZE_NEAREST_NEIGHBOR"),
+    "MIRROR_PAD": mirror_pad(),
+    "REVERSE_V2": reverse(),
 }

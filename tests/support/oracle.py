@@ -12,8 +12,13 @@ _ARENA_BYTES = 4_000_000
 
 def run(model: bytes, inputs: Sequence[np.ndarray]) -> np.ndarray:
     """The first output for one set of inputs."""
+    return run_all(model, inputs, 1)[0]
+
+
+def run_all(model: bytes, inputs: Sequence[np.ndarray], outputs: int) -> list[np.ndarray]:
+    """The first outputs for one set of inputs."""
     interpreter = runtime.Interpreter.from_bytes(model, arena_size=_ARENA_BYTES)
     for index, value in enumerate(inputs):
         interpreter.set_input(value, index)
     interpreter.invoke()
-    return np.asarray(interpreter.get_output(0))
+    return [np.asarray(interpreter.get_output(i)) for i in range(outputs)]

@@ -27,7 +27,8 @@ def _bias(rng: np.random.Generator, channels: int) -> TensorSpec:
 
 @cache
 def small_tflite() -> bytes:
-    """PAD, CONV_2D, DEPTHWISE_CONV_2D, MAX_POOL_2D, ADD, AVERAGE_POOL_2D, FULLY_CONNECTED, SOFTMAX; RESHAPE to a second output."""
+    """PAD, CONV_2D, DEPTHWISE_CONV_2D, MAX_POOL_2D, ADD, AVERAGE_POOL_2D, FULLY_CONNECTED, SOFTMAX; RESHAPE to a second output;
+    MEAN, MUL, CONCATENATION to a third; TANH, GATHER to a fourth."""
     rng = np.random.default_rng(7)
     tensors = [
         TensorSpec((1, 5, 5, 2), 0.05, 3, name="image"),
@@ -48,6 +49,13 @@ def small_tflite() -> bytes:
         TensorSpec((1, 5), 1 / 256, -128, name="class"),
         TensorSpec((2,), dtype="int32", data=np.array([1, 50], np.int32)),
         TensorSpec((1, 50), 0.05, 3, name="flat"),
+        TensorSpec((2,), dtype="int32", data=np.array([1, 2], np.int32)),
+        TensorSpec((1, 1, 1, 6), 0.1, 7),
+        TensorSpec((1, 4, 3, 6), 0.3, -1),
+        TensorSpec((1, 4, 3, 12), 0.3, -1, name="joined"),
+        TensorSpec((1, 5), 1 / 128, 0),
+        TensorSpec((7,), dtype="int32", data=np.array([0, 3, 1, 4, 4, 0, 2], np.int32)),
+        TensorSpec((1, 7), 1 / 128, 0, name="picked"),
     ]
     ops = [
         OpSpec("PAD", (0, 1), (2,)),
@@ -59,8 +67,13 @@ def small_tflite() -> bytes:
         OpSpec("FULLY_CONNECTED", (11, 12, 13), (14,)),
         OpSpec("SOFTMAX", (14,), (15,), {"beta": 1.0}),
         OpSpec("RESHAPE", (0, 16), (17,), {"newShape": [1, 50]}),
+        OpSpec("MEAN", (10, 18), (19,), {"keepDims": True}),
+        OpSpec("MUL", (10, 19), (20,)),
+        OpSpec("CONCATENATION", (10, 20), (21,), {"axis": 3}),
+        OpSpec("TANH", (14,), (22,)),
+        OpSpec("GATHER", (22, 23), (24,), {"axis": 1}),
     ]
-    return write_tflite(tensors, ops, [0], [15, 17])
+    return write_tflite(tensors, ops, [0], [15, 17, 21, 24])
 
 
 @cache

@@ -56,6 +56,32 @@ OPTION_TYPES = {
     "PAD": "PadOptions",
     "RESHAPE": "ReshapeOptions",
     "PADV2": "PadV2Options",
+    "SUB": "SubOptions",
+    "MUL": "MulOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "MEAN": "ReducerOptions",
+    "SUM": "ReducerOptions",
+    "REDUCE_MAX": "ReducerOptions",
+    "REDUCE_MIN": "ReducerOptions",
+    "CONCATENATION": "ConcatenationOptions",
+    "TRANSPOSE": "TransposeOptions",
+    "SLICE": "SliceOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
+    "SPLIT": "SplitOptions",
+    "SPLIT_V": "SplitVOptions",
+    "PACK": "PackOptions",
+    "UNPACK": "UnpackOptions",
+    "GATHER": "GatherOptions",
+    "EXPAND_DIMS": "ExpandDimsOptions",
+    "SQUEEZE": "SqueezeOptions",
+    "DEPTH_TO_SPACE": "DepthToSpaceOptions",
+    "SPACE_TO_DEPTH": "SpaceToDepthOptions",
+    "SPACE_TO_BATCH_ND": "SpaceToBatchNDOptions",
+    "BATCH_TO_SPACE_ND": "BatchToSpaceNDOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+    "RESIZE_BILINEAR": "ResizeBilinearOptions",
+    "MIRROR_PAD": "MirrorPadOptions",
+    "REVERSE_V2": "ReverseV2Options",
 }
 
 
@@ -79,12 +105,13 @@ def write_tflite(
     return bytes(builder.Output())
 
 
-def single_op(op: str, tensors: Sequence[TensorSpec], **options: Any) -> bytes:
-    """One operator over ``tensors``: the last is the output, those with data are constants, the others are inputs."""
-    last = len(tensors) - 1
-    spec = OpSpec(op, tuple(range(last)), (last,), options)
-    inputs = [i for i in range(last) if tensors[i].data is None]
-    return write_tflite(tensors, [spec], inputs, [last])
+def single_op(op: str, tensors: Sequence[TensorSpec], outputs: int = 1, **options: Any) -> bytes:
+    """One operator over ``tensors``: the last are the outputs, those with data are constants, the others are inputs."""
+    first = len(tensors) - outputs
+    results = list(range(first, len(tensors)))
+    spec = OpSpec(op, tuple(range(first)), tuple(results), options)
+    inputs = [i for i in range(first) if tensors[i].data is None]
+    return write_tflite(tensors, [spec], inputs, results)
 
 
 def _tensor(model: Any, spec: TensorSpec, index: int) -> Any:

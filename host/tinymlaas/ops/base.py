@@ -18,7 +18,7 @@ class OpSpec:
     parse: options table of the file (an empty one when it has none) → attributes dataclass. Translates only.
     check: (graph, op) → None; raises UnsupportedError naming layer, operator, reason and what to change, or ModelError.
     evaluate: (graph, op, input arrays) → output arrays, in numpy: the definition, equal to TFLite Micro bit for bit.
-    lower: (graph, op, target) → Step for a kernel target.
+    lower: (graph, op, target) → Step for a kernel target, or several that run one after the other.
     macs: (graph, op) → multiply-accumulates.
     """
 
@@ -26,5 +26,5 @@ class OpSpec:
     parse: Callable[[Table], Any]
     check: Callable[[Graph, Op], None]
     evaluate: Callable[[Graph, Op, list[Array | None]], list[Array]]
-    lower: Callable[[Graph, Op, str], Step]
+    lower: Callable[[Graph, Op, str], Step | tuple[Step, ...]]
     macs: Callable[[Graph, Op], int]

@@ -66,6 +66,13 @@ def int8_input(graph: Graph, op: Op, position: int = 0, role: str = "input") -> 
     return tensor
 
 
+def int8_operand(graph: Graph, op: Op, position: int, role: str) -> Tensor:
+    """Check that an input is quantised int8, an activation or a constant."""
+    tensor = operand(graph, op, position, role)
+    _int8_activation(graph, op, tensor, role)
+    return tensor
+
+
 def int8_output(graph: Graph, op: Op) -> Tensor:
     """Check that the output is a quantised int8 activation."""
     tensor = output(graph, op)

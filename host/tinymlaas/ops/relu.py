@@ -1,4 +1,7 @@
-"""RELU, RELU6 and RELU_N1_TO_1 as layers. A pass fuses them where it can; what is left clamps: a 1x1 maximum pool."""
+"""RELU, RELU6 and RELU_N1_TO_1 as layers. A pass fuses them where it can; what is left clamps: a 1x1 maximum pool.
+
+RELU may rescale, as TFLite's does; then it is a table.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from .checks import (
     activation_limits,
     int8_input,
     int8_output,
+    multiplier,
     operand_count,
     output,
     present,
@@ -23,6 +27,7 @@ from .checks import (
     refuse,
     same_shape,
 )
+from .lookup import all_bytes, lookup_step
 from .weighted import range_fields
 from .window import Window
 
@@ -43,11 +48,24 @@ def _check(graph: Graph, op: Op) -> None:
     source, result = int8_input(graph, op), int8_output(graph, op)
     same_shape(graph, op, result.shape, source.shape, "output")
     a, b = quant_of(source), quant_of(result)
-    if (a.scale, a.zero_point) != (b.scale, b.zero_point):
+    if op.code == "RELU":
+        multiplier(graph, op, a.scale / b.scale, "ratio of scales")
+    elif _rescales(graph, op):
         scales = f"from scale {a.scale:g}, zero point {a.zero_point} to {b.scale:g}, {b.zero_point}"
         raise refuse(graph, op, f"rescales {scales}", "let the converter fuse it into the layer before it")
     activation_limits(graph, op, op.code)
     _image(graph, op)
+
+
+def _rescales(graph: Graph, op: Op) -> bool:
+    a, b = quant_of(graph.tensor(op.inputs[0])), quant_of(output(graph, op))
+    return (a.scale, a.zero_point) != (b.scale, b.zero_point)
+
+
+def _function(graph: Graph, op: Op, x: Array) -> Array:
+    a, b = quant_of(graph.tensor(op.inputs[0])), quant_of(output(graph, op))
+    scale = q.quantize_multiplier(a.scale / b.scale)
+    return q.requantize(x - a.zero_point, *scale, b.zero_point, activation_limits(graph, op, op.code))
 
 
 def _image(graph: Graph, op: Op) -> tuple[int, int, int]:
@@ -60,10 +78,13 @@ def _image(graph: Graph, op: Op) -> tuple[int, int, int]:
 
 
 def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
-    return [np.clip(present(inputs[0]), *activation_limits(graph, op, op.code)).astype(np.int8)]
+    return [_function(graph, op, present(inputs[0]).astype(np.int64))]
 
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
+    if _rescales(graph, op):
+        table = _function(graph, op, all_bytes("int8").astype(np.int64)).view(np.uint8)
+        return lookup_step(graph, op, op.inputs[0], table)
     h, w, c = _image(graph, op)
     fields = Window(h, w, c, h, w, c, 1, 1, 0, 0, 1, 1, 1, 1).fields()
     fields |= range_fields(graph, op, activation_limits(graph, op, op.code))

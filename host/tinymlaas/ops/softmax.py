@@ -57,8 +57,8 @@ def _real(graph: Graph, op: Op) -> float:
 
 
 def _diff_min(shift: int) -> int:
-    """Lowest difference that can still be scaled without overflow, as ``CalculateInputRadius``."""
-    return -math.floor(((1 << _DIFF_BITS) - 1) * (1 << (31 - _DIFF_BITS)) / (1 << shift))
+    """Lowest difference that can still be scaled without overflow."""
+    return -q.input_radius(_DIFF_BITS, shift)
 
 
 def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:

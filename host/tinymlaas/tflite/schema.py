@@ -64,6 +64,62 @@ class SoftmaxOptions:
     BETA = 0
 
 
+class LeakyReluOptions:
+    ALPHA = 0
+
+
+class ReducerOptions:
+    KEEP_DIMS = 0
+
+
+class ConcatenationOptions:
+    AXIS, ACTIVATION = range(2)
+
+
+class StridedSliceOptions:
+    BEGIN_MASK, END_MASK, ELLIPSIS_MASK, NEW_AXIS_MASK, SHRINK_AXIS_MASK, OFFSET = range(6)
+
+
+class PackOptions:
+    COUNT, AXIS = range(2)
+
+
+class UnpackOptions:
+    COUNT, AXIS = range(2)
+
+
+class GatherOptions:
+    AXIS, BATCH_DIMS = range(2)
+
+
+class DepthToSpaceOptions:
+    BLOCK_SIZE = 0
+
+
+class SpaceToDepthOptions:
+    BLOCK_SIZE = 0
+
+
+class ResizeOptions:
+    ALIGN_CORNERS, HALF_PIXEL_CENTERS = range(2)
+
+
+class ResizeNearestNeighborOptions(ResizeOptions):
+    pass
+
+
+class ResizeBilinearOptions(ResizeOptions):
+    ALIGN_CORNERS, HALF_PIXEL_CENTERS = 2, 3
+
+
+class MirrorPadOptions:
+    MODE = 0
+
+
+class SqueezeOptions:
+    DIMS = 0
+
+
 # Member of the union BuiltinOptions that an operator's options must be; operators without an entry have none.
 OPTIONS_TYPE = {
     "CONV_2D": 1,
@@ -72,10 +128,36 @@ OPTIONS_TYPE = {
     "MAX_POOL_2D": 5,
     "FULLY_CONNECTED": 8,
     "SOFTMAX": 9,
+    "CONCATENATION": 10,
     "ADD": 11,
     "RESHAPE": 17,
     "PAD": 22,
+    "RESIZE_BILINEAR": 15,
+    "SPACE_TO_DEPTH": 19,
+    "MUL": 21,
+    "GATHER": 23,
+    "BATCH_TO_SPACE_ND": 24,
+    "SPACE_TO_BATCH_ND": 25,
+    "TRANSPOSE": 26,
+    "MEAN": 27,
+    "SUM": 27,
+    "REDUCE_MAX": 27,
+    "REDUCE_MIN": 27,
+    "SUB": 28,
+    "SQUEEZE": 30,
+    "STRIDED_SLICE": 32,
+    "SPLIT": 35,
     "PADV2": 43,
+    "SLICE": 48,
+    "EXPAND_DIMS": 52,
+    "PACK": 59,
+    "UNPACK": 64,
+    "RESIZE_NEAREST_NEIGHBOR": 74,
+    "LEAKY_RELU": 75,
+    "MIRROR_PAD": 77,
+    "SPLIT_V": 79,
+    "REVERSE_V2": 81,
+    "DEPTH_TO_SPACE": 94,
 }
 
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")

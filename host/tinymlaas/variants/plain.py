@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..plan import Step
+from ..planfmt import BINARY_FUNCTIONS
 from .costs import Counts, fitted
 
 _TILE, _TILE_BYTES = 4, 8192  # of native_module/kernels/scratch.h
@@ -148,6 +149,31 @@ def _copy(f: dict[str, Any], target: str) -> Counts:
     return {"byte": float(f["count"])}
 
 
+def _lookup(f: dict[str, Any], target: str) -> Counts:
+    return {"byte": float(f["count"])}
+
+
+def _binary(f: dict[str, Any], target: str) -> Counts:
+    """Elements by function: a MINIMUM takes a fraction of an ADD."""
+    name = next(n for n, number in BINARY_FUNCTIONS.items() if number == f["function"])
+    return {name: float(math.prod(f["shape"])), "row": float(math.prod(f["shape"][:3]))}
+
+
+def _reduce(f: dict[str, Any], target: str) -> Counts:
+    rows = math.prod(f["count"][:3])
+    return {"output": float(math.prod(f["count"][:2])), "row": float(rows), "element": float(rows * f["count"][3])}
+
+
+def _move(f: dict[str, Any], target: str) -> Counts:
+    whole = f["in_stride"][3] == f["out_stride"][3] == 1
+    rows = float(math.prod(f["count"][:3]))
+    return {"row": rows, "copied" if whole else "moved": rows * f["count"][3]}
+
+
+def _gather_runs(f: dict[str, Any], target: str) -> Counts:
+    return {"run": float(f["count"]), "byte": float(f["count"] * f["run"])}
+
+
 _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
@@ -158,4 +184,9 @@ _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "SOFTMAX": _softmax,
     "PAD": _pad,
     "COPY": _copy,
+    "LOOKUP": _lookup,
+    "BINARY": _binary,
+    "REDUCE": _reduce,
+    "MOVE": _move,
+    "GATHER": _gather_runs,
 }

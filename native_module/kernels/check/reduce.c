@@ -1,0 +1,26 @@
+#include "kernels/check/bounds.h"
+
+tml_status_t tml_check_reduce(tml_bounds_t *bounds, const tml_record_t *record) {
+    const tml_reduce_t *p = &record->reduce;
+    uint64_t last = 0, steps = 1;
+    tml_span_t input, output;
+    for (unsigned d = 0; d < 4; d++) {
+        TML_TRY(tml_check_count(bounds, p->count[d], TML_MAX_ELEMENTS));
+        last += (uint64_t)(p->count[d] - 1) * p->stride[d];
+        steps *= p->count[d];
+        if (steps > TML_MAX_WORK || last > TML_MAX_ELEMENTS) {
+            return tml_fail(bounds, TML_SHAPE, p->count[d], TML_MAX_ELEMENTS);
+        }
+    }
+    if (p->function >= TML_N_REDUCE) {
+        return tml_fail(bounds, TML_SHAPE, p->function, TML_N_REDUCE - 1);
+    }
+    TML_TRY(tml_check_arena(bounds, p->input, last + 1, &input));
+    TML_TRY(tml_check_arena(bounds, p->output, (uint64_t)p->count[0] * p->count[1], &output));
+    TML_TRY(tml_check_disjoint(bounds, &input, &output));
+    // A multiplier that divides by the number of elements may be below 2^30.
+    if (p->multiplier < 0 || p->shift < -31 || p->shift > 30) {
+        return tml_fail(bounds, TML_QUANTISATION, 0, 0);
+    }
+    return tml_check_work(bounds, steps);
+}
