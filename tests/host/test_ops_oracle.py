@@ -16,9 +16,7 @@ from tinymlaas.ops import OPS
 from tinymlaas.simulate import simulate
 from tinymlaas.tflite.importer import read
 
-_SETTINGS = settings(
-    max_examples=150, deadline=None, suppress_health_check=list(HealthCheck)
-)
+_SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("op", models.SINGLE_OPS)
