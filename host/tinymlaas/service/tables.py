@@ -259,6 +259,15 @@ class Token(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class SignIn(Base):
+    """Somebody who signed in on the pages: the hash of the cookie's secret, and the token that was shown for it."""
+
+    __tablename__ = "sign_in"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("token.id"))
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class ReleaseKey(Base):
     """A public key that devices are told to trust; registering one signs nothing. ``lowest_epoch``: of online keys it certified."""
 
