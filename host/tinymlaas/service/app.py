@@ -18,13 +18,14 @@ from starlette.types import Receive, Scope, Send
 
 from .. import __version__
 from ..errors import ServiceError, TinymlError
-from . import builder, metrics, stages
+from . import builder, metrics, pages, stages
 from .api import audit, builds, devices, groups, models, rollouts, shapes, signing, tokens
 from .api.deps import Here, Viewer, only_known_query, refusals
 from .database import reading
 from .ddi import DeviceApp
 from .instance import Instance, open_instance
-from .limits import LimitBody, TooMany
+from .limits import LimitBody, TooMany, too_large
+from .pages.errors import dressed
 from .settings import Settings
 
 API = "/api/v1"
@@ -49,11 +50,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.instance = instance
     app.state.device_path = DeviceApp(instance)
     app.state.background = [app.state.device_path.presence.run]
-    app.add_middleware(LimitBody, limit=_body_limit(settings))
+    app.add_middleware(
+        LimitBody, limit=_body_limit(settings), refuse=lambda scope, most: dressed(scope, too_large(most))
+    )
     _answer_errors(app)
     app.include_router(_general())
     for noun in NOUNS:
         app.include_router(noun.router, prefix=API, dependencies=[Depends(only_known_query)])
+    pages.add_pages(app)
     return app
 
 
@@ -118,7 +122,7 @@ def _general() -> APIRouter:
 def _body_limit(settings: Settings) -> Callable[[Scope], int]:
     def limit(scope: Scope) -> int:
         path = scope["path"]
-        if path == f"{API}/models":
+        if path in (f"{API}/models", pages.UPLOAD):
             return settings.max_model_bytes + _FORM_BYTES
         return BULK_BYTES if path == f"{API}/devices/bulk" else settings.max_request_bytes
 
@@ -126,23 +130,25 @@ def _body_limit(settings: Settings) -> Callable[[Scope], int]:
 
 
 def _answer_errors(app: FastAPI) -> None:
-    """Every error becomes {"error", "remedy"} here and nowhere else."""
+    """Every error becomes {"error", "remedy"} here and nowhere else; where a page was asked for, a page that says the same."""
 
     @app.exception_handler(HTTPException)
     @app.exception_handler(SQLAlchemyError)
     @app.exception_handler(TinymlError)
     async def known(request: Request, error: Exception) -> Response:
-        return _as_answer(error, request.scope)
+        return dressed(request.scope, _as_answer(error, request.scope))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part)[:40] for part in first["loc"])
-        return answer(ServiceError(422, f"{where}: {first['msg']}", f"see {API}/openapi.json"))
+        refusal = ServiceError(422, f"{where}: {first['msg']}", f"see {API}/openapi.json")
+        return dressed(request.scope, answer(refusal))
 
     @app.exception_handler(Exception)
     async def defect(request: Request, error: Exception) -> Response:
-        return answer(ServiceError(500, "a defect of the service", "please report it with the service's log"))
+        refusal = ServiceError(500, "a defect of the service", "please report it with the service's log")
+        return dressed(request.scope, answer(refusal))
 
 
 def _as_answer(error: Exception, scope: Scope) -> JSONResponse:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ..errors import ServiceError
@@ -164,11 +163,16 @@ def fit_table(session: Session, version: Version) -> list[Row]:
 
 
 def _sets(session: Session) -> list[tuple[str, str, Capabilities, int]]:
-    found: dict[str, list[Any]] = {}
-    query = select(CapabilitySet.sha256, CapabilitySet.body).join(Device, Device.capabilities == CapabilitySet.sha256)
-    for sha256, body in session.execute(query):
-        found.setdefault(sha256, [body, 0])[1] += 1
-    return [("profile", k, Capabilities.model_validate(body), count) for k, (body, count) in sorted(found.items())]
+    said = (
+        select(Device.capabilities.label("sha256"), func.count().label("devices"))
+        .group_by(Device.capabilities)
+        .subquery()
+    )
+    query = select(CapabilitySet.sha256, CapabilitySet.body, said.c.devices).join(
+        said, said.c.sha256 == CapabilitySet.sha256
+    )
+    rows = session.execute(query.order_by(CapabilitySet.sha256))
+    return [("profile", sha256, Capabilities.model_validate(body), devices) for sha256, body, devices in rows]
 
 
 def _row(builds: dict[str, Build], kind: str, name: str, said: Capabilities, devices: int) -> Row:

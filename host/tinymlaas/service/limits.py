@@ -67,11 +67,15 @@ class TooMany(ServiceError):
 
 
 class LimitBody:
-    """ASGI: refuses a request whose body is, or turns out to be, larger than ``limit(scope)`` bytes, with 413."""
+    """ASGI: refuses a request whose body is, or turns out to be, larger than ``limit(scope)`` bytes, with 413.
 
-    def __init__(self, app: ASGIApp, limit: Callable[[Scope], int]) -> None:
+    ``refuse(scope, most)`` makes the answer to what says beforehand that it is too large.
+    """
+
+    def __init__(self, app: ASGIApp, limit: Callable[[Scope], int], refuse: Callable[[Scope, int], ASGIApp]) -> None:
         self.app = app
         self.limit = limit
+        self.refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Counts what is read; a stated length that is too large is refused before a byte is read."""
@@ -89,7 +93,7 @@ class LimitBody:
             return message
 
         if _stated(scope) > most:
-            await too_large(most)(scope, receive, send)
+            await self.refuse(scope, most)(scope, receive, send)
         else:
             await self.app(scope, counted, send)
 

@@ -55,6 +55,7 @@ NEEDS = (
     Need("socat", "socat"),
     Need("nodejs", "node"),
     Need("npm", "npm"),
+    Need("chromium", "chromium"),
 )
 
 
