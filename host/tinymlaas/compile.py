@@ -16,6 +16,7 @@ from .memory import assign, live_bytes
 from .ops import OPS
 from .pack import SelfTest, pack, selftest_inputs, selftest_of
 from .passes.pipeline import run_passes
+from .passes.prepare import prepare
 from .plan import Plan, Step
 from .schedule import lifetimes
 from .tflite.importer import read
@@ -39,7 +40,7 @@ def compile_model(data: bytes, name: str, target: str = "any", metadata: dict[st
 
     Raises ModelError or UnsupportedError for the model, PlanError for a defect of the compiler.
     """
-    source = read(data, name)
+    source = prepare(read(data, name))
     for op in source.ops:
         OPS[op.code].check(source, op)
     graph = run_passes(source, target)

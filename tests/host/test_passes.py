@@ -7,14 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.support import oracle
+from tests.support.kernels import library
 from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
 from tinymlaas.compile import compile_model
-from tinymlaas.errors import PlanError
+from tinymlaas.errors import PlanError, UnsupportedError
 from tinymlaas.evaluate import evaluate
 from tinymlaas.graph import Graph
 from tinymlaas.ops import OPS
-from tinymlaas.passes import drop_dead, fold_reshape, fuse_relu
+from tinymlaas.passes import drop_dead, fold_pad, fold_reshape, fuse_relu, join_moves
 from tinymlaas.passes.pipeline import run_passes
+from tinymlaas.passes.prepare import prepare
 from tinymlaas.passes.validate import validate
 from tinymlaas.simulate import simulate
 from tinymlaas.tflite.importer import read
@@ -169,6 +172,160 @@ def test_all_passes_through_the_planner() -> None:
     _same_results(source, compiled.graph)
     x = np.arange(12).astype(np.int8).reshape(1, 12)
     np.testing.assert_array_equal(simulate(compiled.graph, compiled.plan, [x])[0], evaluate(source, [x])[0])
+
+
+def _ints(*values: object) -> TensorSpec:
+    data = np.array(values, np.int32)
+    return TensorSpec(data.shape, dtype="int32", data=data)
+
+
+def _filters(shape: tuple[int, ...], axis: int = 0) -> TensorSpec:
+    channels = shape[axis]
+    data = np.random.default_rng(sum(shape)).integers(-128, 128, shape).astype(np.int8)
+    return TensorSpec(shape, [0.01] * channels, [0] * channels, data=data, axis=axis)
+
+
+def _equals_oracle(data: bytes, codes: list[str]) -> None:
+    """The compiled module has these kernels, and gives what TensorFlow Lite Micro gives for the model as it is."""
+    compiled = compile_model(data, "x")
+    assert [s.operator for s in compiled.plan.steps] == codes
+    shape = compiled.graph.tensor(compiled.graph.inputs[0]).shape
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        x = rng.integers(-128, 128, shape).astype(np.int8)
+        np.testing.assert_array_equal(library().load(compiled.module).run([x])[0], oracle.run(data, [x]))
+
+
+CONV = {"padding": 1, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_pad_goes_into_the_convolution(stride: int, depthwise: bool) -> None:
+    image, padded = TensorSpec((1, 7, 6, 3), 0.1, 5), TensorSpec((1, 10, 9, 3), 0.1, 5)
+    out = TensorSpec((1, (10 - 3) // stride + 1, (9 - 3) // stride + 1, 3 if depthwise else 2), 1.0, -3)
+    weights = _filters((1, 3, 3, 3), 3) if depthwise else _filters((2, 3, 3, 3))
+    op = "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
+    options = CONV | {"strideH": stride, "strideW": stride} | ({"depthMultiplier": 1} if depthwise else {})
+    ops = [OpSpec("PAD", (0, 1), (2,)), OpSpec(op, (2, 3), (4,), options)]
+    around = _ints([0, 0], [1, 2], [2, 1], [0, 0])
+    _equals_oracle(write_tflite([image, around, padded, weights, out], ops, [0], [4]), [op])
+
+
+@pytest.mark.parametrize("why", ["is an output", "pads more than the filter", "has another scale", "pads channels"])
+def test_pad_stays_where_it(why: str) -> None:
+    rows = {"pads more than the filter": [3, 0]}.get(why, [1, 1])
+    channels = [0, 1] if why == "pads channels" else [0, 0]
+    image = TensorSpec((1, 7, 6, 3), 0.2 if why == "has another scale" else 0.1, 5)
+    padded = TensorSpec((1, 7 + sum(rows), 6, 3 + sum(channels)), 0.1, 5)
+    weights, out = _filters((2, 3, 3, 3 + sum(channels))), TensorSpec((1, 5 + sum(rows), 4, 2), 1.0, -3)
+    ops = [OpSpec("PAD", (0, 1), (2,)), OpSpec("CONV_2D", (2, 3, -1), (4,), CONV)]
+    around = _ints([0, 0], rows, [0, 0], channels)
+    outputs = [2, 4] if why == "is an output" else [4]
+    graph = _graph([image, around, padded, weights, out], ops, outputs)
+    assert _codes(fold_pad.run(graph, "any")) == ["PAD", "CONV_2D"]
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize("same", [False, True])
+def test_batches_of_pixels_become_a_dilation(same: bool, depthwise: bool) -> None:
+    """What TensorFlow makes of a dilated convolution; padding is 0 there, so the zero point is 0 here."""
+    image, out = TensorSpec((1, 7, 8, 3), 0.1, 0), TensorSpec((1, 7, 8, 3 if depthwise else 2), 1.0, -3)
+    around, crops = _ints([2, 3], [3, 4]), _ints([0, 1], [0, 1])
+    if same:
+        around, crops = _ints([0, 1], [0, 1]), _ints([0, 1], [0, 1])
+    high, wide = (7 + (5 if not same else 1)) // 2, (8 + (7 if not same else 1)) // 3
+    batches = TensorSpec((6, high, wide, 3), 0.1, 0)
+    inner = (6, high - (0 if same else 2), wide - (0 if same else 2), out.shape[3])
+    weights = _filters((1, 3, 3, 3), 3) if depthwise else _filters((2, 3, 3, 3))
+    op = "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
+    options = CONV | {"padding": 0 if same else 1} | ({"depthMultiplier": 1} if depthwise else {})
+    tensors = [image, _ints(2, 3), around, batches, weights, replace(out, shape=inner), crops, out]
+    ops = [
+        OpSpec("SPACE_TO_BATCH_ND", (0, 1, 2), (3,)),
+        OpSpec(op, (3, 4), (5,), options),
+        OpSpec("BATCH_TO_SPACE_ND", (5, 1, 6), (7,)),
+    ]
+    _equals_oracle(write_tflite(tensors, ops, [0], [7]), [op])
+
+
+def test_layouts_to_and_fro_come_to_nothing() -> None:
+    ops = [
+        OpSpec("TRANSPOSE", (0, 1), (2,)),
+        OpSpec("TRANSPOSE", (2, 3), (4,)),
+        OpSpec("MAX_POOL_2D", (4,), (5,), POOL),
+        OpSpec("TRANSPOSE", (5, 1), (6,)),
+        OpSpec("RESHAPE", (6,), (7,)),
+    ]
+    first, back = _ints(0, 3, 1, 2), _ints(0, 2, 3, 1)
+    planes = replace(IMAGE, shape=(1, 3, 2, 2))
+    data = write_tflite([IMAGE, first, planes, back, IMAGE, IMAGE, planes, ROW], ops, [0], [7])
+    _equals_oracle(data, ["MAX_POOL_2D", "MOVE"])
+    joined = drop_dead.run(join_moves.run(read(data, "x"), "any"), "any")
+    assert _codes(joined) == ["MOVE", "MAX_POOL_2D", "TRANSPOSE", "RESHAPE"]
+
+
+def test_moves_with_different_scales_stay_apart() -> None:
+    other = replace(IMAGE, scale=0.25)
+    ops = [OpSpec("REVERSE_V2", (0, 1), (2,)), OpSpec("REVERSE_V2", (2, 1), (3,))]
+    graph = _graph([IMAGE, _ints(1), IMAGE, other], ops, [3])
+    assert _codes(join_moves.run(graph, "any")) == ["REVERSE_V2", "REVERSE_V2"]
+
+
+def test_shapes_that_are_computed_become_constants() -> None:
+    """As converters write x.reshape(x.shape[0], -1): SHAPE, STRIDED_SLICE, PACK, RESHAPE."""
+    whole, batch, shape = (TensorSpec(s, dtype="int32") for s in ((4,), (), (2,)))
+    tensors = [IMAGE, whole, _ints(0), _ints(1), _ints(1), batch, _scalar(12), shape, ROW, ROW]
+    ops = [
+        OpSpec("SHAPE", (0,), (1,)),
+        OpSpec("STRIDED_SLICE", (1, 2, 3, 4), (5,), {"shrinkAxisMask": 1}),
+        OpSpec("PACK", (5, 6), (7,), {"valuesCount": 2}),
+        OpSpec("RESHAPE", (0, 7), (8,)),
+        OpSpec("RELU", (8,), (9,)),
+    ]
+    data = write_tflite(tensors, ops, [0], [9])
+    graph = prepare(read(data, "x"))
+    assert _codes(graph) == ["RESHAPE", "RELU"]
+    assert graph.tensor(graph.ops[0].inputs[1]).data.tolist() == [1, 12]
+    _equals_oracle(data, ["MAX_POOL_2D"])
+
+
+def _scalar(value: int) -> TensorSpec:
+    return TensorSpec((), dtype="int32", data=np.array(value, np.int32))
+
+
+def test_arithmetic_on_shapes() -> None:
+    tensors = [ROW, _ints(2, 3), _ints(5), TensorSpec((2,), dtype="int32"), ROW, ROW]
+    ops = [OpSpec("MUL", (1, 2), (3,)), OpSpec("RESHAPE", (0, 3), (4,)), OpSpec("RELU", (4,), (5,))]
+    graph = prepare(_graph(tensors, ops, [5]))
+    assert graph.tensor(graph.ops[0].inputs[1]).data.tolist() == [10, 15]
+
+
+def test_floats_at_the_ends() -> None:
+    """The module takes and gives int8 under the names of the floats."""
+    tensors = [
+        TensorSpec((1, 12), dtype="float32", name="in"),
+        ROW,
+        replace(ROW, scale=0.25, zero_point=-7),
+        TensorSpec((1, 12), dtype="float32", name="out"),
+    ]
+    ops = [OpSpec("QUANTIZE", (0,), (1,)), OpSpec("RELU", (1,), (2,)), OpSpec("DEQUANTIZE", (2,), (3,))]
+    data = write_tflite(tensors, ops, [0], [3])
+    compiled = compile_model(data, "x")
+    graph = compiled.graph
+    assert _codes(graph) == ["RELU"]
+    assert [graph.tensor(t).name for t in (*graph.inputs, *graph.outputs)] == ["in", "out"]
+    x = np.arange(-60, 60, 10).astype(np.int8).reshape(1, 12)
+    found = (library().load(compiled.module).run([x])[0].astype(np.float32) + 7) * np.float32(0.25)
+    expected = oracle.run(data, [((x.astype(np.float32) - 3) * np.float32(0.5))])
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_floats_inside_are_refused() -> None:
+    ops = [OpSpec("DEQUANTIZE", (0,), (1,)), OpSpec("QUANTIZE", (1,), (2,))]
+    data = write_tflite([ROW, TensorSpec((1, 12), dtype="float32"), ROW], ops, [0], [2])
+    with pytest.raises(UnsupportedError, match="converts int8 to float32 inside the model"):
+        compile_model(data, "x")
 
 
 def test_a_faulty_pass_is_caught() -> None:

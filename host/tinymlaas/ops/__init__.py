@@ -10,6 +10,7 @@ from . import (
     concatenation,
     conv_2d,
     depthwise_conv_2d,
+    dequantize,
     dimensions,
     elu,
     fully_connected,
@@ -20,6 +21,7 @@ from . import (
     max_pool_2d,
     minimum_maximum,
     mirror_pad,
+    moved,
     mul,
     pad,
     prelu,
@@ -29,6 +31,7 @@ from . import (
     reshape,
     resize_nearest_neighbor,
     rsqrt,
+    shape,
     slice,
     softmax,
     split,
@@ -79,5 +82,8 @@ OPS: dict[str, OpSpec] = {
         *blocks.SPECS,
         resize_nearest_neighbor.SPEC,
         *mirror_pad.SPECS,
+        moved.SPEC,
+        shape.SPEC,
+        dequantize.SPEC,
     )
 }

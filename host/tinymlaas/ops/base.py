@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..graph import Array, Graph, Op
@@ -20,6 +20,8 @@ class OpSpec:
     evaluate: (graph, op, input arrays) → output arrays, in numpy: the definition, equal to TFLite Micro bit for bit.
     lower: (graph, op, target) → Step for a kernel target, or several that run one after the other.
     macs: (graph, op) → multiply-accumulates.
+    places: of operators that only move elements, (graph, op) → for each output the number of the element that each of its elements
+    is, counted through the inputs at the positions of ``moved``; -1 for the output's zero point.
     """
 
     code: str
@@ -28,3 +30,5 @@ class OpSpec:
     evaluate: Callable[[Graph, Op, list[Array | None]], list[Array]]
     lower: Callable[[Graph, Op, str], Step | tuple[Step, ...]]
     macs: Callable[[Graph, Op], int]
+    places: Callable[[Graph, Op], list[Array]] | None = field(default=None, kw_only=True)
+    moved: Callable[[Op], tuple[int, ...]] = field(default=lambda op: (0,), kw_only=True)

@@ -27,6 +27,7 @@ class Conv2D:
     dilation_h: int
     dilation_w: int
     activation: str
+    around: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
 
 
 def _parse(options: Table) -> Conv2D:

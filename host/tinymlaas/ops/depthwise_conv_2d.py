@@ -28,6 +28,7 @@ class DepthwiseConv2D:
     dilation_w: int
     depth_multiplier: int
     activation: str
+    around: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
 
 
 def _parse(options: Table) -> DepthwiseConv2D:

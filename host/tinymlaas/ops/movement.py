@@ -56,7 +56,10 @@ def spec(
     def lower(graph: Graph, op: Op, target: str) -> tuple[Step, ...]:
         return _lower(graph, op, places(graph, op, move, moved(op)), moved(op))
 
-    return OpSpec(code, parse, check, evaluate, lower, lambda graph, op: 0)
+    def numbered(graph: Graph, op: Op) -> list[Array]:
+        return places(graph, op, move, moved(op))
+
+    return OpSpec(code, parse, check, evaluate, lower, lambda graph, op: 0, places=numbered, moved=moved)
 
 
 def check_moved(graph: Graph, op: Op, position: int = 0, role: str = "input") -> Tensor:

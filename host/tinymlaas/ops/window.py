@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..graph import Array, Graph, Op
 from .checks import field_limits, output, refuse, same_shape
 
 _U8, _U16 = (1 << 8) - 1, (1 << 16) - 1
+EXPLICIT = "EXPLICIT"  # padding that a pass has put in: the attribute ``around`` has rows above and below, columns left and right
 
 
 class WindowAttrs(Protocol):
@@ -79,8 +80,7 @@ def window_of(graph: Graph, op: Op, attrs: WindowAttrs, filter_h: int, filter_w:
     """The geometry of an operator whose shapes have been checked."""
     _, in_h, in_w, in_c = graph.tensor(op.inputs[0]).shape
     _, out_h, out_w, out_c = output(graph, op).shape
-    _, pad_top = _extent(attrs.padding, in_h, filter_h, attrs.stride_h, attrs.dilation_h)
-    _, pad_left = _extent(attrs.padding, in_w, filter_w, attrs.stride_w, attrs.dilation_w)
+    (_, pad_top), (_, pad_left) = _extents(attrs, (in_h, in_w), filter_h, filter_w)
     sizes = (in_h, in_w, in_c, out_h, out_w, out_c, filter_h, filter_w, pad_top, pad_left)
     return Window(*sizes, attrs.stride_h, attrs.stride_w, attrs.dilation_h, attrs.dilation_w)
 
@@ -90,17 +90,27 @@ def check_window(graph: Graph, op: Op, attrs: WindowAttrs, filter_h: int, filter
     image = graph.tensor(op.inputs[0]).shape
     if len(image) != 4 or image[0] != 1:
         raise refuse(graph, op, f"input of shape {list(image)}", "supported are images [1, height, width, channels]")
-    if attrs.padding not in ("SAME", "VALID"):
+    if attrs.padding not in ("SAME", "VALID", EXPLICIT):
         raise refuse(graph, op, f"padding {attrs.padding}", "supported are SAME and VALID")
     steps = {"stride_h": attrs.stride_h, "stride_w": attrs.stride_w}
     field_limits(graph, op, steps | {"dilation_h": attrs.dilation_h, "dilation_w": attrs.dilation_w}, _U8)
     sizes = {"height": image[1], "width": image[2], "input channels": image[3], "output channels": out_c}
     field_limits(graph, op, sizes | {"filter height": filter_h, "filter width": filter_w}, _U16)
-    out_h, pad_top = _extent(attrs.padding, image[1], filter_h, attrs.stride_h, attrs.dilation_h)
-    out_w, pad_left = _extent(attrs.padding, image[2], filter_w, attrs.stride_w, attrs.dilation_w)
+    (out_h, pad_top), (out_w, pad_left) = _extents(attrs, image[1:3], filter_h, filter_w)
     field_limits(graph, op, {"output height": out_h, "output width": out_w}, _U16)
     field_limits(graph, op, {"rows of padding": pad_top + 1, "columns of padding": pad_left + 1}, _U16)
     same_shape(graph, op, output(graph, op).shape, (1, out_h, out_w, out_c), "output")
+
+
+def _extents(attrs: WindowAttrs, sizes: tuple[int, ...], filter_h: int, filter_w: int) -> list[tuple[int, int]]:
+    """Output size and padding before it, down and across."""
+    steps = ((filter_h, attrs.stride_h, attrs.dilation_h), (filter_w, attrs.stride_w, attrs.dilation_w))
+    if attrs.padding != EXPLICIT:
+        return [_extent(attrs.padding, size, *step) for size, step in zip(sizes, steps, strict=True)]
+    explicit: Any = attrs  # only convolutions have it
+    around: tuple[tuple[int, int], tuple[int, int]] = explicit.around
+    padded = zip(sizes, around, steps, strict=True)
+    return [(_extent("VALID", size + sum(pad), *step)[0], pad[0]) for size, pad, step in padded]
 
 
 def _extent(padding: str, size: int, filter_size: int, stride: int, dilation: int) -> tuple[int, int]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..graph import Graph
-from . import drop_dead, fold_reshape, fuse_relu
+from . import drop_dead, fold_pad, fold_reshape, fuse_relu, join_moves
 from .validate import validate
 
 Pass = Callable[[Graph, str], Graph]
 
 PASSES: tuple[Pass, ...] = (
     fuse_relu.run,
+    join_moves.run,
+    drop_dead.run,
+    fold_pad.run,
     fold_reshape.run,
     drop_dead.run,
 )
