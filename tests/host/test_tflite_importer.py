@@ -67,8 +67,8 @@ def test_conv_is_sound() -> None:
 
 UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "operator": (
-        lambda: write_tflite([ACT, replace(ACT, name="detect/nms")], [OpSpec("HARD_SWISH", (0,), (1,))], [0], [1]),
-        r"'detect/nms' uses HARD_SWISH, which is not supported; .*cut the graph before it.* CONV_2D",
+        lambda: write_tflite([ACT, replace(ACT, name="detect/nms")], [OpSpec("LOG_SOFTMAX", (0,), (1,))], [0], [1]),
+        r"'detect/nms' uses LOG_SOFTMAX, which is not supported; .*cut the graph before it.* CONV_2D",
     ),
     "float model": (
         lambda: _conv(image={"dtype": "float32"}),
@@ -94,8 +94,10 @@ UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
     "grouped": (lambda: _conv(image={"shape": (1, 4, 4, 4)}), "filters see 2 of 4 input channels"),
     "batch": (lambda: _conv(image={"shape": (2, 4, 4, 2)}), r"input of shape \[2, 4, 4, 2\]"),
     "stride": (lambda: _conv(strideH=300), "stride_h is 300; supported are 1 to 255"),
-    "broadcast": (lambda: single_op("ADD", [ACT, replace(ACT, shape=(4,)), ACT]), "broadcasting is not supported"),
-    "constant addend": (lambda: single_op("ADD", [ACT, _constant((1, 4)), ACT]), "second input 't1' is a constant"),
+    "five ways to broadcast": (
+        lambda: single_op("ADD", [replace(ACT, shape=s) for s in ((2, 1, 2, 1, 2), (1, 2, 1, 2, 1), (2, 2, 2, 2, 2))]),
+        "supported are up to four dimensions that broadcast unlike",
+    ),
     "softmax scale": (lambda: single_op("SOFTMAX", [ACT, ACT], beta=1.0), "only 1/256 and -128 are supported"),
     "deep softmax": (
         lambda: single_op("SOFTMAX", [TensorSpec((5000,), 0.5), TensorSpec((5000,), 1 / 256, -128)], beta=1.0),
@@ -105,7 +107,7 @@ UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: single_op("PAD", [TensorSpec((1,) * 5, 1.0), _constant((5, 2), "int32"), TensorSpec((3,) * 5, 1.0)]),
         "up to 4 dimensions",
     ),
-    "rescaling relu": (lambda: single_op("RELU", [ACT, replace(ACT, scale=0.25)]), "rescales from scale 0.5"),
+    "rescaling relu": (lambda: single_op("RELU6", [ACT, replace(ACT, scale=0.25)]), "rescales from scale 0.5"),
     "axis": (
         lambda: _conv(weights={"scale": [0.1, 0.2], "zero_point": 0, "axis": 3}),
         "scales along axis 3; supported is axis 0",

@@ -10,10 +10,11 @@ import typer
 from rich.table import Table
 
 from ..compile import compile_model
-from ..errors import UsageError
+from ..errors import UnsupportedError, UsageError
 from ..plan import Plan
 from ..predict import Prediction, predict, predictions
 from ..report import plot_memory, shape_text, summary, thousands
+from ..review import review
 from ..run import check_target
 from ..target import Board, board_by_name, kernel_target, load_boards
 from ..unpack import Module, is_module, unpack
@@ -42,9 +43,15 @@ def inspect(
     selection: Annotated[
         bool, typer.Option("--selection", help="Say for each layer of a .tflite why it got its kernel.")
     ] = False,
+    support: Annotated[
+        bool, typer.Option("--support", help="Say for each layer of a .tflite whether it would run, and why not.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
     """Show operators, kernels, predicted times, arena and flash of a model."""
+    if support or not _runs(file):
+        _review(file, as_json)
+        return
     board = board_by_name(on) if on else None
     module, plan = _load(file, target, board)
     if selection and plan is None:
@@ -64,6 +71,35 @@ def inspect(
     _print(facts, _shown(module, found, board))
     if selection:
         _print_selection(facts)
+
+
+def _runs(file: Path) -> bool:
+    """Whether every layer would run; a module does."""
+    content = read_file(file)
+    return is_module(content) or not any(x.refused for x in review(content, file.stem))
+
+
+def _review(file: Path, as_json: bool) -> None:
+    """Every layer with what would run, or why not; ends with an error when something would not."""
+    content = read_file(file)
+    if is_module(content):
+        raise UsageError(f"{file.name}: a finished module runs as a whole; give the .tflite")
+    found = review(content, file.stem)
+    refused = sum(bool(x.refused) for x in found)
+    if as_json:
+        print_json({"runs": not refused, "layers": [asdict(x) for x in found]})
+    else:
+        table = Table(box=None, pad_edge=False)
+        for name in ("#", "operator", "runs as", "name"):
+            table.add_column(name, justify="right" if name == "#" else "left")
+        for x in found:
+            table.add_row(str(x.index), x.operator, (x.refused and "-") or ", ".join(x.kernels) or "nothing", x.name)
+        data.print(table)
+        for x in found:
+            if x.refused:
+                data.print(f"layer {x.index} '{x.name}' ({x.operator}): {x.refused}", highlight=False, soft_wrap=True)
+    if refused:
+        raise UnsupportedError(f"{file.stem}: {refused} of {len(found)} layers would not run")
 
 
 def _load(file: Path, target: str | None, board: Board | None) -> tuple[Module, Plan | None]:

@@ -52,7 +52,8 @@ def _computed(graph: Graph, op: Op, operands: list[Tensor | None]) -> list[Array
     plain = all(t is None or t.quant is None for t in operands)
     if op.code in _INTEGERS and plain and len(values) == 2:
         return [np.asarray(_INTEGERS[op.code](*values), graph.tensor(op.outputs[0]).dtype)]
-    if OPS[op.code].places is None and op.code != "RESHAPE":
-        return None
-    OPS[op.code].check(graph, op) if op.code != "RESHAPE" else None
+    if op.code != "RESHAPE":
+        if op.code not in OPS or OPS[op.code].places is None:
+            return None
+        OPS[op.code].check(graph, op)
     return OPS[op.code].evaluate(graph, op, values)

@@ -35,9 +35,10 @@ class _OpCode:
     custom: str
 
 
-def read(data: bytes, name: str) -> Graph:
+def read(data: bytes, name: str, *, strict: bool = True) -> Graph:
     """The graph of a model file; ``name`` (usually the file's) starts every message.
 
+    strict: refuse operators that are not supported; else they are in the graph, with the reason as attributes.
     Raises ModelError when the file is damaged or inconsistent, UnsupportedError when it needs what is missing here.
     """
     reader = Reader(data, name)
@@ -52,7 +53,7 @@ def read(data: bytes, name: str) -> Graph:
     tensors = tuple(_tensor(reader, t, buffers) for t in subgraph.tables(schema.SubGraph.TENSORS))
     codes = [_op_code(c) for c in model.tables(schema.Model.OPERATOR_CODES)]
     ops = tuple(
-        _operator(reader, index, op, codes, tensors)
+        _operator(reader, index, op, codes, tensors, strict)
         for index, op in enumerate(subgraph.tables(schema.SubGraph.OPERATORS))
     )
     inputs = _indices(reader, subgraph, schema.SubGraph.INPUTS, tensors, "model input")
@@ -157,7 +158,9 @@ def _op_code(code: Table) -> _OpCode:
     return _OpCode(schema.name_of(schema.BUILTIN_OPERATORS, number), code.string(schema.OperatorCode.CUSTOM_CODE))
 
 
-def _operator(reader: Reader, index: int, table: Table, codes: Sequence[_OpCode], tensors: Sequence[Tensor]) -> Op:
+def _operator(
+    reader: Reader, index: int, table: Table, codes: Sequence[_OpCode], tensors: Sequence[Tensor], strict: bool
+) -> Op:
     opcode = table.uint32(schema.Operator.OPCODE_INDEX)
     if opcode >= len(codes):
         raise reader.damaged(table.offset, f"layer {index} has operator code {opcode} of {len(codes)}")
@@ -166,7 +169,9 @@ def _operator(reader: Reader, index: int, table: Table, codes: Sequence[_OpCode]
     outputs = _indices(reader, table, schema.Operator.OUTPUTS, tensors, f"layer {index} ({code.name})")
     name = tensors[outputs[0]].name if outputs else ""
     if code.name not in OPS:
-        raise _unsupported(reader, index, name, code)
+        if strict:
+            raise _unsupported(reader, index, name, code)
+        return Op(code.custom or code.name, name, index, inputs, outputs, "not supported; replace it in the model")
     return Op(code.name, name, index, inputs, outputs, OPS[code.name].parse(_options(reader, index, table, code.name)))
 
 

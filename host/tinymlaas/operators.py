@@ -1,0 +1,118 @@
+"""The list of operators for users: ``docs/OPERATORS.md`` is printed from here (``python -m tinymlaas.operators``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PATH = Path(__file__).resolve().parents[2] / "docs" / "OPERATORS.md"
+_BEGIN, _END = "<!-- table: begin (generated) -->", "<!-- table: end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """kernels: what the device runs; dtypes: of the elements; limits: what is refused, in words."""
+
+    kernels: str
+    limits: str = ""
+    dtypes: str = "int8"
+
+
+_ANY = "int8, uint8, int16, int32, bool"
+_MOVES = "MOVE, GATHER"
+
+
+def _move(limits: str = "constant parameters") -> Note:
+    return Note(_MOVES, limits, _ANY)
+
+
+NOTES: dict[str, Note] = {
+    "CONV_2D": Note("CONV_2D", "batch 1, symmetric constant weights, no groups; up to 65 535 per dimension, stride and dilation to 255"),
+    "DEPTHWISE_CONV_2D": Note("DEPTHWISE_CONV_2D", "as CONV_2D; any depth multiplier"),
+    "FULLY_CONNECTED": Note("FULLY_CONNECTED", "constant weights, per tensor or per channel"),
+    "AVERAGE_POOL_2D": Note("AVERAGE_POOL_2D", "batch 1, no rescaling"),
+    "MAX_POOL_2D": Note("MAX_POOL_2D", "batch 1, no rescaling"),
+    "ADD": Note("ADD, BINARY, LOOKUP", "broadcasts; one operand may be constant; shapes may be computed in int32"),
+    "SUB": Note("BINARY, LOOKUP", "as ADD"),
+    "MUL": Note("BINARY, LOOKUP", "as ADD"),
+    "MINIMUM": Note("BINARY, LOOKUP", "as ADD; no rescaling"),
+    "MAXIMUM": Note("BINARY, LOOKUP", "as ADD; no rescaling"),
+    "SQUARED_DIFFERENCE": Note("BINARY, LOOKUP", "as ADD"),
+    "PRELU": Note("BINARY, LOOKUP", "as ADD"),
+    "LOGISTIC": Note("LOOKUP", "output scale 1/256, zero point -128"),
+    "TANH": Note("LOOKUP", "output scale 1/128, zero point 0"),
+    "HARD_SWISH": Note("LOOKUP", "output scale at least 1/128 of the input's"),
+    "LEAKY_RELU": Note("LOOKUP", "alpha from 0"),
+    "ELU": Note("LOOKUP"),
+    "ABS": Note("LOOKUP"),
+    "RSQRT": Note("LOOKUP", "input zero point -128"),
+    "RELU": Note("MAX_POOL_2D, LOOKUP", "usually fused into the layer before"),
+    "RELU6": Note("MAX_POOL_2D", "no rescaling; usually fused into the layer before"),
+    "RELU_N1_TO_1": Note("MAX_POOL_2D", "no rescaling; usually fused into the layer before"),
+    "SOFTMAX": Note("SOFTMAX", "last dimension, up to 4095; output scale 1/256, zero point -128"),
+    "QUANTIZE": Note("LOOKUP", "from float32 only at a model's inputs, where it is folded", "int8, uint8"),
+    "DEQUANTIZE": Note("", "only at a model's outputs, where it is folded"),
+    "MEAN": Note("REDUCE", "any axes in up to two groups"),
+    "SUM": Note("REDUCE", "as MEAN"),
+    "REDUCE_MAX": Note("REDUCE", "as MEAN; no rescaling"),
+    "REDUCE_MIN": Note("REDUCE", "as MEAN; no rescaling"),
+    "PAD": Note("PAD", "constant paddings, up to four dimensions; goes into a convolution where it can"),
+    "PADV2": Note("PAD", "as PAD; constant value"),
+    "RESHAPE": Note("COPY", "usually a view: nothing runs", _ANY),
+    "EXPAND_DIMS": _move("usually a view: nothing runs"),
+    "SQUEEZE": _move("usually a view: nothing runs"),
+    "BROADCAST_TO": _move(),
+    "CONCATENATION": _move("inputs quantised alike; some may be constant"),
+    "PACK": _move("inputs quantised alike; some may be constant"),
+    "SPLIT": _move(),
+    "SPLIT_V": _move(),
+    "UNPACK": _move(),
+    "SLICE": _move(),
+    "STRIDED_SLICE": _move("constant parameters; no ellipsis, no new axes"),
+    "TRANSPOSE": _move("constant permutation; to and fro comes to nothing"),
+    "GATHER": _move("constant indices, no batch dimensions"),
+    "DEPTH_TO_SPACE": _move(""),
+    "SPACE_TO_DEPTH": _move(""),
+    "SPACE_TO_BATCH_ND": _move("constant parameters; becomes dilation round a convolution"),
+    "BATCH_TO_SPACE_ND": _move("constant parameters; becomes dilation round a convolution"),
+    "RESIZE_NEAREST_NEIGHBOR": _move("constant size"),
+    "MIRROR_PAD": _move(),
+    "REVERSE_V2": _move("constant axes"),
+    "SHAPE": Note("", "computed by the compiler", "int32"),
+}  # fmt: skip
+
+# Where operators were seen: real networks whose golden vectors the tests compare.
+MODELS: dict[str, tuple[str, ...]] = {
+    "ad01": ("FULLY_CONNECTED",),
+    "kws": ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"),
+    "resnet8": ("CONV_2D", "ADD", "AVERAGE_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"),
+    "vww_96": ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"),
+    "person_detect": ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "RESHAPE", "SOFTMAX"),
+    "micro_speech": ("DEPTHWISE_CONV_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"),
+    "hello_world": ("FULLY_CONNECTED",),
+}
+
+
+def table() -> str:
+    """The list as Markdown."""
+    rows = ["| operator | elements | limits | the device runs | seen in |", "|---|---|---|---|---|"]
+    for name, note in NOTES.items():
+        seen = ", ".join(model for model, operators in MODELS.items() if name in operators)
+        rows.append(f"| {name} | {note.dtypes} | {note.limits} | {note.kernels or 'nothing'} | {seen} |")
+    return "\n".join(rows)
+
+
+def text(current: str) -> str:
+    """``docs/OPERATORS.md`` with its table brought up to date."""
+    before, _, rest = current.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return f"{before}{_BEGIN}\n\n{table()}\n\n{_END}{after}"
+
+
+def main() -> None:
+    """Rewrites the table."""
+    PATH.write_text(text(PATH.read_text()))
+
+
+if __name__ == "__main__":
+    main()

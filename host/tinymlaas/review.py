@@ -1,0 +1,44 @@
+"""What of a ``.tflite`` would run and what would not, layer by layer, before anything is compiled: also where it cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .compile import plain_steps
+from .errors import TinymlError
+from .graph import Graph, Op
+from .ops import OPS
+from .passes.prepare import prepare
+from .tflite.importer import read
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One layer of the file. kernels: what the device would run for it, before passes; none where it is folded away or refused."""
+
+    index: int
+    name: str
+    operator: str
+    kernels: tuple[str, ...] = ()
+    refused: str = ""  # why, and what to change
+
+
+def review(data: bytes, name: str) -> list[Finding]:
+    """Every layer of the file. Raises ModelError, or UnsupportedError where there is no graph to look at."""
+    source = read(data, name, strict=False)
+    graph = prepare(source)
+    left = {op.index: op for op in graph.ops}
+    return [_find(graph, op, left.get(op.index)) for op in source.ops]
+
+
+def _find(graph: Graph, op: Op, left: Op | None) -> Finding:
+    if op.code not in OPS:
+        return Finding(op.index, op.name, op.code, refused=str(op.attrs))
+    if left is None:
+        return Finding(op.index, op.name, op.code)
+    try:
+        OPS[left.code].check(graph, left)
+        kernels = tuple(dict.fromkeys(s.operator for s in plain_steps(graph, left, "any")))
+    except TinymlError as error:
+        return Finding(op.index, op.name, op.code, refused=str(error).partition(f"({left.code}): ")[2] or str(error))
+    return Finding(op.index, op.name, op.code, kernels)
