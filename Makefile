@@ -15,7 +15,7 @@ export MICROPYTHON_DIR
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv builds test demo lint format firmware natmod bench load size requirements clean distclean
+.PHONY: help deps venv builds test demo lint format firmware natmod bench load fuzz size requirements clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -59,6 +59,9 @@ bench: builds ## measure every figure of docs/PERFORMANCE.md
 
 load: deps ## figures of the service: polls per second, 100000 simulated devices and a kill -9 (LOAD="--devices 2000": fewer)
 	@$(VENV)/python -m tinymlaas.service.load $(LOAD)
+
+fuzz: deps ## fuzz loader, kernels and importer, each for SECONDS=60; what is found lies in build/fuzz
+	@$(TOOLCHAIN) fuzz --seconds $(or $(SECONDS),60)
 
 size: deps ## table of the sizes of everything built
 	@$(TOOLCHAIN) size

@@ -14,7 +14,19 @@ from rich.console import Console
 
 from tinymlaas.errors import TinymlError, ToolchainError
 from tinymlaas.target import board_by_name, load_boards
-from tinymlaas.toolchain import codeformat, fetch, firmware, hostlib, natmod, packages, paths, process, sizes, sources
+from tinymlaas.toolchain import (
+    codeformat,
+    fetch,
+    firmware,
+    fuzz,
+    hostlib,
+    natmod,
+    packages,
+    paths,
+    process,
+    sizes,
+    sources,
+)
 
 PARALLEL_BUILDS = 2
 # Boards whose complete firmware the tests run; of the others they only use the stock build.
@@ -52,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "all", _all, "build all that the tests need, two at a time")
     style = _add(commands, "format", _format, "bring C into MicroPython's style")
     style.add_argument("--check", action="store_true", help="change nothing, fail when something would change")
+    fuzzing = _add(commands, "fuzz", _fuzz, "fuzz loader, kernels and importer")
+    fuzzing.add_argument("--seconds", type=int, default=60, help="for each of the fuzzers (default: 60)")
     _add(commands, "clean", _clean, "remove all outputs; downloads stay")
     _add(commands, "size", _size, "table of the sizes of everything built")
     return parser
@@ -129,6 +143,13 @@ def _format(options: argparse.Namespace) -> None:
         print(paths.shown(path))
     if changed and options.check:
         raise ToolchainError(f"{len(changed)} C files are not in style; run: make format")
+
+
+def _fuzz(options: argparse.Namespace) -> None:
+    reports = fuzz.fuzz(options.seconds)
+    Console().print(fuzz.table(reports))
+    if wrong := [r.words for r in reports if r.words]:
+        raise ToolchainError("\n\n".join(wrong))
 
 
 def _clean(options: argparse.Namespace) -> None:

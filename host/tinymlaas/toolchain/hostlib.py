@@ -31,9 +31,12 @@ def build_hostlib(target: str = "x64", *, sanitize: bool = False) -> Path:
     return _compile(f"{name}.so", core_sources(target), ("-shared", *(SANITIZERS if sanitize else ())))
 
 
-def build_program(name: str, main: Path, target: str = "x64", *, sanitize: bool = True) -> Path:
+def build_program(
+    name: str, main: Path, target: str = "x64", *, sanitize: bool = True, defines: tuple[str, ...] = ()
+) -> Path:
     """build/hostlib/<name>: the core linked with the C file `main`, under ASan and UBSan unless told otherwise."""
-    return _compile(name, [main, *core_sources(target)], SANITIZERS if sanitize else ())
+    options = tuple(f"-D{define}" for define in defines) + (SANITIZERS if sanitize else ())
+    return _compile(name, [main, *core_sources(target)], options)
 
 
 def build_verifier(*, sanitize: bool = False) -> Path:

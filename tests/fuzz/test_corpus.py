@@ -1,0 +1,50 @@
+"""What fuzzing begins from, and what it has ever found, replayed: no crash, and every operator and kernel of ours is among it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.importer import try_bytes
+from tests.fuzz.seeds import MODELS, MODULES
+from tinymlaas.errors import TinymlError
+from tinymlaas.planfmt import OPERATORS
+from tinymlaas.toolchain.hostlib import build_program
+from tinymlaas.unpack import unpack
+from tinymlaas.variants import VARIANTS
+
+
+@pytest.mark.parametrize("target", ["x64", "any", "m0plus", "m4", "rv32"])
+def test_modules_do_no_harm(target):
+    main = Path(__file__).with_name("module.c")
+    program = build_program(f"replay-{target}", main, target, defines=("REPLAY",))
+    files = sorted(MODULES.iterdir())
+    done = subprocess.run([program, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    refused, ran, skipped = map(int, done.stdout.split())
+    assert refused + ran + skipped == len(files)
+    assert ran >= len(OPERATORS)
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.iterdir()), ids=lambda path: path.name)
+def test_models_are_compiled_or_refused_in_words(path):
+    assert try_bytes(path.read_bytes()) in ("compiled", "read", "refused")
+
+
+def test_every_operator_and_kernel_is_a_seed():
+    modules = {path.name: unpack(path.read_bytes()) for path in MODULES.glob("*.tml") if _loads(path)}
+    assert {name for module in modules.values() for name, _ in module.records} == set(OPERATORS)
+    names = {path.name for path in MODULES.iterdir()}
+    for variant in VARIANTS:
+        for target in variant.targets & {"m0plus", "m4", "rv32"}:
+            assert f"{variant.operator.lower()}-{variant.name}-{target}.tml" in names
+
+
+def _loads(path: Path) -> bool:
+    try:
+        unpack(path.read_bytes())
+    except TinymlError:
+        return False
+    return True

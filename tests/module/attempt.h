@@ -1,0 +1,63 @@
+// Takes bytes as a module: loads them and, when they load, runs them. Under the sanitisers any access outside the module, the arena or
+// the message ends the process with a report.
+#pragma once
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tml_exec.h"
+
+// A larger arena is a MemoryError on a device; here it would only cost time.
+#define MAX_ARENA_BYTES (1u << 18)
+#define MESSAGE_BYTES (96)
+
+static unsigned long n_refused, n_ran, n_skipped;
+
+static void *exact(size_t size) {
+    void *memory = NULL; // the sanitiser knows its exact end
+    if (posix_memalign(&memory, TML_ALIGN, size) != 0) {
+        abort();
+    }
+    return memory;
+}
+
+static void run(const tml_plan_t *plan) {
+    tml_position_t position = {0, 0};
+    uint8_t *arena = exact(plan->header->arena_bytes);
+    memset(arena, 0x5a, plan->header->arena_bytes);
+    tml_run(plan, arena);
+    while (!tml_step(plan, arena, &position)) {
+    }
+    for (uint32_t i = 0; i < plan->header->n_selftests && i < 2; i++) {
+        (void)tml_selftest(plan, arena, i);
+    }
+    free(arena);
+}
+
+// Takes the bytes as they are and as long as they are.
+static void try_bytes(const uint8_t *bytes, size_t size) {
+    uint8_t *module = exact(size);
+    memcpy(module, bytes, size);
+    tml_plan_t plan;
+    tml_fault_t fault;
+    tml_status_t status = tml_load(&plan, module, size, &tml_target, &fault);
+    if (status != TML_OK) {
+        char *message = exact(MESSAGE_BYTES);
+        size_t length = tml_message(message, MESSAGE_BYTES, status, &fault);
+        if (length == 0 || length != strlen(message)) {
+            abort();
+        }
+        free(message);
+        n_refused++;
+    } else if (plan.header->arena_bytes > MAX_ARENA_BYTES) {
+        n_skipped++;
+    } else {
+        run(&plan);
+        n_ran++;
+    }
+    if (memcmp(module, bytes, size) != 0) {
+        abort(); // a kernel wrote to the module
+    }
+    free(module);
+}
+
