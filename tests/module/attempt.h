@@ -60,4 +60,3 @@ static void try_bytes(const uint8_t *bytes, size_t size) {
     }
     free(module);
 }
-
