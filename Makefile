@@ -51,7 +51,7 @@ format: deps ## bring Python and C into the house style
 firmware: deps ## build firmware, BOARD=RPI_PICO; STOCK=1: without _tinyml and tinyml
 	@$(TOOLCHAIN) firmware $(BOARD) $(if $(STOCK),--stock)
 
-natmod: deps ## build _tinyml.mpy and _tinyml_ed25519.mpy, ARCH=armv6m; OPS=CONV_2D,SOFTMAX: with these operators only
+natmod: deps ## build _tinyml.mpy and the modules beside it, ARCH=armv6m; OPS=CONV_2D,SOFTMAX: with these operators only
 	@$(TOOLCHAIN) natmod $(ARCH) $(if $(OPS),--ops $(OPS))
 
 bench: builds ## measure every figure of docs/PERFORMANCE.md

@@ -1,5 +1,5 @@
 # For ports built with cmake: USER_C_MODULES is this file. Options as in micropython.mk: TINYML_TARGET, TINYML_OMIT,
-# MONOCYPHER_DIR.
+# MONOCYPHER_DIR, TINYML_AUDIO, TINYML_IMAGE.
 
 set(TINYML_DIR ${CMAKE_CURRENT_LIST_DIR})
 if(NOT TINYML_TARGET)
@@ -57,4 +57,18 @@ if(MONOCYPHER_DIR)
     target_include_directories(usermod_tinyml INTERFACE ${TINYML_DIR}/ed25519 ${MONOCYPHER_DIR})
     set_source_files_properties(${TINYML_DIR}/ed25519/ed25519.c PROPERTIES COMPILE_OPTIONS "-fwhole-program")
 endif()
+if(TINYML_AUDIO)
+    file(GLOB TINYML_AUDIO_SOURCES CONFIGURE_DEPENDS ${TINYML_DIR}/audio/*.c)
+    target_sources(usermod_tinyml INTERFACE ${TINYML_AUDIO_SOURCES})
+    target_include_directories(usermod_tinyml INTERFACE ${TINYML_DIR}/audio)
+    set_source_files_properties(${TINYML_AUDIO_SOURCES} PROPERTIES COMPILE_OPTIONS "-O2")
+endif()
+
+if(TINYML_IMAGE)
+    file(GLOB TINYML_IMAGE_SOURCES CONFIGURE_DEPENDS ${TINYML_DIR}/image/*.c)
+    target_sources(usermod_tinyml INTERFACE ${TINYML_IMAGE_SOURCES})
+    target_include_directories(usermod_tinyml INTERFACE ${TINYML_DIR}/image)
+    set_source_files_properties(${TINYML_IMAGE_SOURCES} PROPERTIES COMPILE_OPTIONS "-O2")
+endif()
+
 target_link_libraries(usermod INTERFACE usermod_tinyml)

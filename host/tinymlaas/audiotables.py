@@ -57,7 +57,7 @@ def cosine() -> list[int]:
 
 
 def _mel(hertz: float) -> np.float32:
-    return np.float32(1127.0) * np.log1p(np.float32(hertz) / np.float32(700.0))
+    return np.float32(np.float32(1127.0) * np.log1p(np.float32(hertz) / np.float32(700.0)))
 
 
 def _centres() -> list[np.float32]:

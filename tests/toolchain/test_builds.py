@@ -62,7 +62,7 @@ def test_pico_firmware_fits_below_its_romfs():
     assert addresses == list(range(uf2.FLASH_BASE, uf2.FLASH_BASE + len(addresses) * 256, 256))
     assert addresses[-1] < uf2.FLASH_BASE + 0xA0000
     assert 4_000 < built.runtime_flash_bytes < 40_000
-    assert 10_000 < built.verifier_flash_bytes < 15_000
+    assert 10_000 < built.parts_flash_bytes["ed25519"] < 15_000
 
 
 def test_firmware_that_leaves_no_room_is_refused():

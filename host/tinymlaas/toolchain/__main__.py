@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     build = _add(commands, "firmware", _firmware, "build a board's firmware")
     build.add_argument("board")
     build.add_argument("--stock", action="store_true", help="without _tinyml and tinyml")
-    build = _add(commands, "natmod", _natmod, "build _tinyml.mpy and _tinyml_ed25519.mpy")
+    build = _add(commands, "natmod", _natmod, "build _tinyml.mpy and the modules beside it")
     build.add_argument("arch", choices=tuple(natmod.ARCHES))
     build.add_argument("--ops", help="operators to include, comma-separated (default: all)")
     build = _add(commands, "hostlib", _hostlib, "build the core as a shared library")
@@ -101,7 +101,8 @@ def _firmware(options: argparse.Namespace) -> None:
 def _natmod(options: argparse.Namespace) -> None:
     operators = [name.strip().upper() for name in options.ops.split(",")] if options.ops else None
     print(natmod.build_natmod(options.arch, operators).path)
-    print(natmod.build_verifier(options.arch).path)
+    for module in natmod.PARTS:
+        print(natmod.build_part(options.arch, module).path)
 
 
 def _hostlib(options: argparse.Namespace) -> None:
@@ -117,6 +118,7 @@ def _all(options: argparse.Namespace) -> None:
             tasks += [_firmware_task(board.name, stock) for stock in (True, False) if stock or board.name in COMPLETE]
     tasks += [_natmod_task(arch) for arch in natmod.ARCHES]
     tasks += [hostlib.build_verifier, lambda: hostlib.build_verifier(sanitize=True)]
+    tasks += [hostlib.build_audio, hostlib.build_image]
     # The builds share the cores, they do not each take all of them.
     os.environ.setdefault("TINYML_JOBS", str(max(1, (os.cpu_count() or 1) // PARALLEL_BUILDS)))
     with ThreadPoolExecutor(PARALLEL_BUILDS) as pool:
@@ -134,7 +136,7 @@ def _firmware_task(board: str, stock: bool) -> Callable[[], object]:
 
 
 def _natmod_task(arch: str) -> Callable[[], object]:
-    return lambda: (natmod.build_natmod(arch), natmod.build_verifier(arch))
+    return lambda: (natmod.build_natmod(arch), *(natmod.build_part(arch, module) for module in natmod.PARTS))
 
 
 def _format(options: argparse.Namespace) -> None:

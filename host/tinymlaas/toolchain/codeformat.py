@@ -14,8 +14,8 @@ from tinymlaas.errors import ToolchainError
 from tinymlaas.toolchain import paths, sources
 
 FOLDERS = ("native_module", "boards", "tests", "device")
-# Generated from planfmt.py, which decides its layout.
-GENERATED = ("tml_format.h",)
+# Generated from planfmt.py and audiotables.py, which decide their layout.
+GENERATED = ("tml_format.h", "tables.c")
 
 
 def c_files() -> list[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tinymlaas.errors import ToolchainError
 from tinymlaas.target import Board
 from tinymlaas.toolchain import fetch, mpy_cross, paths, process, sizes, sources, stamps, uf2
+from tinymlaas.toolchain.natmod import PARTS
 
 # A change in one of these is not seen by the makefiles' own dependencies: it needs a fresh object folder.
 CONFIGURATION = (".mk", ".cmake", ".ld", ".csv", ".h")
@@ -27,7 +28,7 @@ class Firmware:
     image: Path
     elf: Path
     runtime_flash_bytes: int
-    verifier_flash_bytes: int
+    parts_flash_bytes: dict[str, int]  # of the modules beside _tinyml, by folder
     micropython: str
 
 
@@ -82,7 +83,7 @@ def find_firmware(board: Board, *, stock: bool = False) -> Firmware:
             f"no firmware of {board.name} yet; run: make firmware BOARD={board.name}{option}"
         ) from None
     image, elf = folder / info["image"], folder / info["elf"]
-    sizes_of = info["runtime_flash_bytes"], info["verifier_flash_bytes"]
+    sizes_of = info["runtime_flash_bytes"], info["parts_flash_bytes"]
     return Firmware(board, stock, folder, image, elf, *sizes_of, info["micropython"])
 
 
@@ -109,7 +110,7 @@ def _build(board: Board, stock: bool, tree: sources.MicroPython, folder: Path) -
 def _write_info(job: _Job, image: Path, elf: Path) -> None:
     name = paths.native_dir().name
     ours = [path for path in job.objects.rglob("*.o") if name in path.relative_to(job.objects).parts[:-1]]
-    verifier = [path for path in ours if path.parent.name == "ed25519"]
+    parts = {part: [path for path in ours if path.parent.name == part] for part in PARTS.values()}
     info = {
         "board": job.board.name,
         "kernel_target": "" if job.stock else job.board.kernel_target,
@@ -117,8 +118,8 @@ def _write_info(job: _Job, image: Path, elf: Path) -> None:
         "image": image.name,
         "elf": elf.name,
         "image_bytes": image.stat().st_size,
-        "runtime_flash_bytes": sizes.flash_bytes(set(ours) - set(verifier)),
-        "verifier_flash_bytes": sizes.flash_bytes(verifier),
+        "runtime_flash_bytes": sizes.flash_bytes(path for path in ours if path.parent.name not in parts),
+        "parts_flash_bytes": {part: sizes.flash_bytes(found) for part, found in parts.items()},
     }
     (job.folder / "build.json").write_text(json.dumps(info, indent=1) + "\n")
 
@@ -166,7 +167,7 @@ def _make(job: _Job, *variables: str) -> None:
         # The port looks for modules one level below the folder it is given.
         native = paths.native_dir()
         common += [f"USER_C_MODULES={native.parent}", f"TINYML_TARGET={job.board.kernel_target}"]
-        common.append(f"MONOCYPHER_DIR={sources.monocypher()}")
+        common += [f"MONOCYPHER_DIR={sources.monocypher()}", "TINYML_AUDIO=1", "TINYML_IMAGE=1"]
     port = job.tree.root / "ports" / job.board.port
     job.run("make", f"-j{process.jobs()}", "-C", port, *common, *variables)
 
@@ -196,6 +197,7 @@ def _cmake_options(job: _Job) -> list[str]:
         options["USER_C_MODULES"] = str(paths.native_dir() / "micropython.cmake")
         options["TINYML_TARGET"] = job.board.kernel_target
         options["MONOCYPHER_DIR"] = str(sources.monocypher())
+        options |= {"TINYML_AUDIO": "1", "TINYML_IMAGE": "1"}
     return [f"-D{name}={value}" for name, value in options.items()]
 
 

@@ -48,6 +48,26 @@ def build_verifier(*, sanitize: bool = False) -> Path:
     return _compile(f"{name}.so", files, options)
 
 
+def build_audio(*, sanitize: bool = False) -> Path:
+    """build/hostlib/libtinyml_audio.so (`sanitize`: …-asan.so): the front-end of speech models, built when out of date."""
+    return _build_part("audio", sanitize)
+
+
+def build_image(*, sanitize: bool = False) -> Path:
+    """build/hostlib/libtinyml_image.so (`sanitize`: …-asan.so): what puts frames into models, built when out of date."""
+    return _build_part("image", sanitize)
+
+
+def part_sources(part: str) -> list[Path]:
+    """C files of native_module/<part>, but the one that sees MicroPython."""
+    return [path for path in stamps.tree(paths.native_dir() / part, "*.c") if not path.name.startswith("mod_")]
+
+
+def _build_part(part: str, sanitize: bool) -> Path:
+    name = f"libtinyml_{part}" + ("-asan" if sanitize else "")
+    return _compile(f"{name}.so", part_sources(part), ("-shared", *(SANITIZERS if sanitize else ())))
+
+
 def _compile(name: str, files: list[Path], options: tuple[str, ...]) -> Path:
     output = paths.build_dir() / "hostlib" / name
     stamp = output.with_name(f"{name}.stamp")

@@ -1,4 +1,4 @@
-"""Builds _tinyml, and the module that checks signatures, as dynamic native modules (.mpy) that stock firmware loads."""
+"""Builds _tinyml, and the modules that not everybody needs, as dynamic native modules (.mpy) that stock firmware loads."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from tinymlaas.toolchain import fetch, paths, process, sizes, sources, stamps
 # Architecture of the .mpy -> kernel target compiled into it.
 ARCHES = {"x64": "x64", "armv6m": "m0plus", "armv7m": "m3", "armv7emsp": "m4", "rv32imc": "rv32"}
 MODULE, VERIFIER = "_tinyml", "_tinyml_ed25519"
+# Modules besides _tinyml, each in a folder of native_module/: they check signatures, make features of speech, take camera frames.
+PARTS = {VERIFIER: "ed25519", "_tinyml_audio": "audio", "_tinyml_image": "image"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,13 @@ def build_natmod(arch: str, operators: Sequence[str] | None = None) -> Natmod:
 
 def build_verifier(arch: str) -> Natmod:
     """build/natmod/<arch>-ed25519/_tinyml_ed25519.mpy, which checks signatures. Raises UsageError, ToolchainError."""
+    return build_part(arch, VERIFIER)
+
+
+def build_part(arch: str, module: str) -> Natmod:
+    """build/natmod/<arch>-<folder>/<module>.mpy, one of PARTS. Raises UsageError, ToolchainError."""
     _check_arch(arch)
-    return _built(arch, VERIFIER, f"{arch}-ed25519", ())
+    return _built(arch, module, f"{arch}-{PARTS[module]}", ())
 
 
 def _check_arch(arch: str) -> None:
@@ -88,12 +95,11 @@ def _folder_name(arch: str, omitted: tuple[str, ...]) -> str:
 
 def _inputs(module: str) -> list[Path]:
     native = paths.native_dir()
-    verifier = native / "ed25519"
-    if module == VERIFIER:
-        files = [*stamps.tree(verifier), fetch.PINS_FILE, native / "natmod_libc.c", native / "sources.mk"]
+    if module in PARTS:
+        files = [*stamps.tree(native / PARTS[module]), fetch.PINS_FILE, native / "natmod_libc.c", native / "sources.mk"]
     else:
         found = stamps.tree(native, "*.c", "*.h", "*.S", "*.mk")
-        files = [path for path in found if not path.is_relative_to(verifier)]
+        files = [path for path in found if path.relative_to(native).parts[0] not in PARTS.values()]
     return [*files, native / "Makefile", Path(__file__)]
 
 
