@@ -4,6 +4,7 @@ from array import array
 
 CHANNELS = 40
 RATE_HZ = 16000
+_LIMIT = 1 << 21  # of numbers in a fraction
 _PER_FEATURE = 0.0390625  # real value of a feature of 1, for those who trained on real numbers
 
 
@@ -50,15 +51,22 @@ class Features:
 
 
 def _fraction(scale):
-    # What to multiply features by: as the examples of micro_speech do, or exactly by 1 / scale.
+    # What to multiply features by: as micro_speech's application does, or 1 / scale as a fraction of small whole numbers, found
+    # by dividing on, which is exact where the scale was made of such numbers.
     if scale is None:
         return 256, 666
-    ratio, denominator = _PER_FEATURE / scale, 1 << 20
-    while ratio * denominator > 1 << 21:
-        denominator >>= 1
-    if denominator < 2 or ratio * denominator < 1:
+    ratio = _PER_FEATURE / scale
+    p, q, p0, q0, rest = int(ratio), 1, 1, 0, ratio - int(ratio)
+    while abs(p - ratio * q) > 2e-7 * ratio * q and rest * _LIMIT > 1:
+        rest = 1 / rest
+        whole = int(rest)
+        if whole * q + q0 > _LIMIT:
+            break  # what there is is as good as that
+        rest -= whole
+        p, q, p0, q0 = whole * p + p0, whole * q + q0, p, q
+    if not 0 < p <= _LIMIT:
         raise ValueError("scale is %r, features reach from 0 to about 27: give that of the model's input" % scale)
-    return int(ratio * denominator + 0.5), denominator
+    return p, q
 
 
 def _native():

@@ -16,11 +16,10 @@ class Fit:
         self._native = _native()
         self._out = model.inputs[index]
         self.crop = crop or _middle(width, height, shape[2], shape[1])
-        frame, out = (
-            (width, height, _number(format, _FORMATS)),
-            (shape[2], shape[1], shape[3], _number(method, _METHODS)),
-        )
-        self._numbers = array("H", (*frame, *self.crop, *out))
+        numbers = [width, height, _number(format, _FORMATS)]
+        numbers.extend(self.crop)
+        numbers.extend((shape[2], shape[1], shape[3], _number(method, _METHODS)))
+        self._numbers = array("H", numbers)
         self._table = _table(levels, model.input_scale[index], model.input_zero_point[index]) * shape[3]
 
     def put(self, frame):

@@ -11,7 +11,7 @@ import typer
 
 from ..device.ampy import AmpyDevice
 from ..device.deploy import deploy as put
-from ..device.install import has_keys, install, kernel_target_of, probe
+from ..device.install import VERIFIER, has_keys, install, kernel_target_of, probe
 from ..device.transport import Device, SerialDevice
 from ..errors import DeviceError, ModuleError, UsageError
 from ..run.serial import is_serial_port
@@ -38,6 +38,8 @@ def deploy(
     overwrite: Annotated[
         bool, typer.Option(help="Reuse the room of the old module; an interruption then loses it.")
     ] = False,
+    audio: Annotated[bool, typer.Option("--audio", help="Also install what tinyml.audio needs.")] = False,
+    image: Annotated[bool, typer.Option("--image", help="Also install what tinyml.image needs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
@@ -45,10 +47,12 @@ def deploy(
     content = read_file(module)
     decoded = unpack(content, module.name)
     with _connect(on, tool) as device:
+        wanted = {VERIFIER: _is_checked(device, decoded), "_tinyml_audio": audio, "_tinyml_image": image}
+        parts = [part for part, is_wanted in wanted.items() if is_wanted]
         if dry_run:
-            facts = _dry_run(device, _is_checked(device, decoded))
+            facts = _dry_run(device, parts)
         else:
-            _install(device, _is_checked(device, decoded))
+            _install(device, parts)
             _check_target(device, decoded, module.name)
             with progress(f"{module.name} → {on}") as update:
                 result = put(device, module.name, content, update, use_romfs=romfs, overwrite=overwrite)
@@ -72,16 +76,15 @@ def _is_checked(device: Device, module: Module) -> bool:
     return bool(module.header["signature_offset"]) or has_keys(device)
 
 
-def _dry_run(device: Device, checked: bool) -> dict[str, Any]:
-    runtime = probe(device, checked)
-    parts = {"_tinyml": runtime.has_native, "tinyml": runtime.has_package}
-    parts |= {"_tinyml_ed25519": runtime.has_verifier} if checked else {}
-    return {"dry_run": True, "would_install": [name for name, has in parts.items() if not has]}
+def _dry_run(device: Device, parts: list[str]) -> dict[str, Any]:
+    runtime = probe(device, parts)
+    has = {"_tinyml": runtime.has_native, "tinyml": runtime.has_package}
+    return {"dry_run": True, "would_install": [*(name for name in has if not has[name]), *runtime.lacks]}
 
 
-def _install(device: Device, checked: bool) -> None:
+def _install(device: Device, parts: list[str]) -> None:
     with progress("installing tinyml") as update:
-        written = install(device, update, verifier=checked)
+        written = install(device, update, parts=parts)
     for path in written:
         talk.print(f"installed {path}", highlight=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,10 @@ PACKAGE_DIR = REPOSITORY / "device" / "tinyml"
 NATMOD_DIR = REPOSITORY / "build" / "natmod"
 KEYS_PATH = "/tinyml_keys.json"  # on a board, as in device/tinyml/source.py
 MPY_VERSION, MPY_SUB_VERSION = 6, 3
+
+VERIFIER = "_tinyml_ed25519"
+# Native modules that not every board needs, and the module of the package that loads each; older packages lack some of those.
+PARTS = {VERIFIER: "tinyml.trust", "_tinyml_audio": "tinyml.audio", "_tinyml_image": "tinyml.image"}
 
 # py/persistentcode.h: numbers of native architectures, and what each loads besides its own.
 ARCHES = (
@@ -31,8 +35,8 @@ def _has(name):
         return True
     except ImportError:
         return False
-print((getattr(sys.implementation, '_mpy', 0), _has('_tinyml'), _has({package!r}),
-    {verifier} and _has('_tinyml_ed25519')))
+print((getattr(sys.implementation, '_mpy', 0), _has('_tinyml'), all([_has(p) for p in {packages!r}]),
+    [p for p in {parts!r} if not _has(p)]))
 """
 _MAKE_DIRS = """
 import os
@@ -46,12 +50,12 @@ for _p in {folders!r}:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What a board has: loadable architectures (best first), native module, Python package, and what checks signatures."""
+    """What a board has: loadable architectures (best first), native module, Python package; and which PARTS it lacks."""
 
     arches: tuple[str, ...]
     has_native: bool
     has_package: bool
-    has_verifier: bool
+    lacks: tuple[str, ...] = ()  # of the parts asked for
 
 
 def arches_of(mpy: int) -> tuple[str, ...]:
@@ -75,13 +79,13 @@ def arches_of(mpy: int) -> tuple[str, ...]:
     return ARM_ASCENDING[: ARM_ASCENDING.index(name) + 1][::-1]
 
 
-def probe(device: Device, verifier: bool = False) -> Runtime:
-    """Ask a board what it has; BoardError when it has no native module and can load none. verifier: it needs that one, too."""
-    # Loading what checks signatures takes memory, and packages older than signatures do not do.
-    code = _PROBE.format(package="tinyml.trust" if verifier else "tinyml", verifier=verifier)
-    mpy, has_native, has_package, has_verifier = ast.literal_eval(device.exec(code).decode())
-    complete = has_native and (has_verifier or not verifier)
-    return Runtime(() if complete else arches_of(mpy), has_native, has_package, has_verifier)
+def probe(device: Device, parts: Sequence[str] = ()) -> Runtime:
+    """Ask a board what it has; BoardError when it has no native module and can load none. parts: those of PARTS it needs, too."""
+    # Loading a part takes memory: only those asked for.
+    code = _PROBE.format(packages=["tinyml", *(PARTS[part] for part in parts)], parts=list(parts))
+    mpy, has_native, has_package, lacks = ast.literal_eval(device.exec(code).decode())
+    complete = has_native and not lacks
+    return Runtime(() if complete else arches_of(mpy), has_native, has_package, tuple(lacks))
 
 
 def kernel_target_of(device: Device) -> str:
@@ -98,16 +102,16 @@ def has_keys(device: Device) -> bool:
 def native_module(arches: tuple[str, ...], name: str = "_tinyml") -> Path:
     """The prebuilt native module of that name for the first of `arches` that was built."""
     for arch in arches:
-        path = NATMOD_DIR / (arch if name == "_tinyml" else f"{arch}-ed25519") / f"{name}.mpy"
+        path = NATMOD_DIR / f"{arch}{name.removeprefix('_tinyml').replace('_', '-')}" / f"{name}.mpy"
         if path.is_file():
             return path
     raise BoardError(f"no native module is built for {arches[0]}: run `make natmod ARCH={arches[0]}`")
 
 
-def install(device: Device, progress: Progress = no_progress, *, verifier: bool = False) -> list[str]:
-    """Copy to /lib what the board lacks; returns the paths written, [] when it has all. verifier: also what checks signatures."""
-    runtime = probe(device, verifier)
-    files = dict(_missing(runtime, verifier))
+def install(device: Device, progress: Progress = no_progress, *, parts: Sequence[str] = ()) -> list[str]:
+    """Copy to /lib what the board lacks; returns the paths written, [] when it has all. parts: those of PARTS it needs, too."""
+    runtime = probe(device, parts)
+    files = dict(_missing(runtime))
     if not files:
         return []
     folders = sorted({str(Path(path).parent) for path in files})
@@ -120,11 +124,11 @@ def install(device: Device, progress: Progress = no_progress, *, verifier: bool 
     return sorted(files)
 
 
-def _missing(runtime: Runtime, verifier: bool) -> Iterator[tuple[str, bytes]]:
+def _missing(runtime: Runtime) -> Iterator[tuple[str, bytes]]:
     if not runtime.has_native:
         yield "/lib/_tinyml.mpy", native_module(runtime.arches).read_bytes()
-    if verifier and not runtime.has_verifier:
-        yield "/lib/_tinyml_ed25519.mpy", native_module(runtime.arches, "_tinyml_ed25519").read_bytes()
+    for part in runtime.lacks:
+        yield f"/lib/{part}.mpy", native_module(runtime.arches, part).read_bytes()
     if not runtime.has_package:
         for source in sorted(PACKAGE_DIR.glob("*.py")):
             yield f"/lib/tinyml/{source.name}", source.read_bytes()

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from ..errors import DeviceError
-from .install import KEYS_PATH, install
+from .install import KEYS_PATH, VERIFIER, install
 from .transport import Device, Progress, no_progress
 
 # The new file is whole before the old one goes; a device that finds none takes the new one, see device/tinyml/source.py.
@@ -35,7 +35,7 @@ def install_keys(device: Device, content: str, progress: Progress = no_progress)
 
     Raises DeviceError when the board has no filesystem or reads something else back.
     """
-    written = install(device, progress, verifier=True)
+    written = install(device, progress, parts=[VERIFIER])
     try:
         device.write_file(KEYS_PATH + ".new", content.encode())
         whole = device.read_file(KEYS_PATH + ".new") == content.encode()
