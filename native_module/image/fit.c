@@ -123,7 +123,7 @@ static pixel_t average(const source_t *source, range_t x, range_t y) {
         }
     }
     const uint32_t n = (uint32_t)(x.end - x.first) * (uint32_t)(y.end - y.first);
-    for (unsigned c = 0; c < source->levels; c++) {
+    for (unsigned c = 0; c < source->levels && n > 1; c++) {
         sum.level[c] = (sum.level[c] + n / 2) / n;
     }
     return sum;

@@ -41,7 +41,8 @@ class Listener:
         m.inputs[0][:] = self.window
         m.run()
         scores = dict(m.top(len(m.outputs[0])))
-        self.recent = (self.recent + [scores])[-self.smooth :]
+        self.recent.append(scores)
+        self.recent = self.recent[-self.smooth :]
         for word in self.words:
             score = sum(s[word] for s in self.recent) / self.smooth
             if score > self.threshold and word not in self.said:
