@@ -10,7 +10,7 @@ from tests.support.small_module import small_module
 from tinymlaas.ctypes_host import NativeLibrary
 from tinymlaas.errors import ModuleError
 from tinymlaas.toolchain import paths
-from tinymlaas.toolchain.hostlib import core_sources
+from tinymlaas.toolchain.hostlib import core_sources, part_sources
 
 MAX_STACK_BYTES = 256
 # Kernels of an instruction set, by folder, and the target whose builds have them.
@@ -36,7 +36,7 @@ def objects(request, tmp_path_factory):
         pytest.skip(f"{compiler} is not installed; make deps does that")
     folder = tmp_path_factory.mktemp(request.param)
     include = f"-I{paths.native_dir()}"
-    for i, source in enumerate(core_sources(request.param)):
+    for i, source in enumerate([*core_sources(request.param), *part_sources("audio"), *part_sources("image")]):
         output = folder / f"{i}_{source.stem}.o"
         subprocess.run([compiler, *options, *FLAGS, include, "-c", source, "-o", output], check=True)
     return request.param, compiler.removesuffix("gcc").removesuffix("cc"), folder

@@ -45,7 +45,7 @@ def test_unix_firmware_has_module_package_and_romfs_and_stock_has_not():
     )
     ours = firmware.build_firmware(board_by_name("unix")).image
     stock = firmware.build_firmware(board_by_name("unix"), stock=True).image
-    for name in ("_tinyml", "_tinyml_ed25519", "tinyml"):
+    for name in ("_tinyml", "_tinyml_ed25519", "_tinyml_audio", "_tinyml_image", "tinyml"):
         assert python(ours, code.format(name)) == f"True\n{name}"
         assert python(stock, code.format(name)) == "True\nnone"
 
@@ -63,6 +63,8 @@ def test_pico_firmware_fits_below_its_romfs():
     assert addresses[-1] < uf2.FLASH_BASE + 0xA0000
     assert 4_000 < built.runtime_flash_bytes < 40_000
     assert 10_000 < built.parts_flash_bytes["ed25519"] < 15_000
+    assert 3_000 < built.parts_flash_bytes["audio"] < 5_500
+    assert 2_000 < built.parts_flash_bytes["image"] < 4_500
 
 
 def test_firmware_that_leaves_no_room_is_refused():
@@ -100,11 +102,14 @@ def test_natmod_is_for_its_architecture_and_small(arch):
 
 
 @pytest.mark.parametrize("arch", natmod.ARCHES)
-def test_the_module_that_checks_signatures_is_small(arch):
-    built = natmod.build_verifier(arch)
-    assert built.path.name == "_tinyml_ed25519.mpy"
+@pytest.mark.parametrize(
+    ("module", "most"), [("_tinyml_ed25519", 15_000), ("_tinyml_audio", 6_500), ("_tinyml_image", 5_000)]
+)
+def test_the_modules_beside_it_are_small(arch, module, most):
+    built = natmod.build_part(arch, module)
+    assert built.path.name == f"{module}.mpy"
     assert built.path.read_bytes()[2] >> 2 == MPY_ARCH_NUMBER[arch]
-    assert built.mpy_bytes < 15 * 1024  # all of it is RAM
+    assert built.mpy_bytes < most  # all of it is RAM
 
 
 @pytest.mark.parametrize("build", [natmod.build_natmod, natmod.build_verifier])
