@@ -21,7 +21,7 @@ from .target import Board, board_by_name
 from .toolchain.firmware import Firmware, build_firmware
 from .toolchain.natmod import build_part
 
-BOARDS = ("pico", "qemu-m4")
+BOARDS = ("pico", "qemu-m3", "qemu-m4", "qemu-rv32")
 FORMATS = ("gray", "rgb565be", "rgb888")
 METHODS = ("nearest", "area", "bilinear")
 WIDTH, HEIGHT = 160, 120

@@ -58,13 +58,14 @@ static void make_frame(tml_audio_t *audio, uint16_t *frame) {
 size_t tml_audio_feed(tml_audio_t *audio, const uint8_t *samples, size_t n, uint16_t *frame, bool *is_complete) {
     const size_t wanted = TML_AUDIO_WINDOW - audio->n_samples;
     const size_t taken = n < wanted ? n : wanted;
+    const unsigned hop = audio->hop; // before a frame is written: Python may have put that over the state
     memcpy(audio->samples + audio->n_samples, samples, taken * sizeof(int16_t));
     audio->n_samples = (uint16_t)(audio->n_samples + taken);
     *is_complete = taken == wanted;
     if (*is_complete) {
         make_frame(audio, frame);
-        audio->n_samples = (uint16_t)(TML_AUDIO_WINDOW - audio->hop);
-        memmove(audio->samples, audio->samples + audio->hop, audio->n_samples * sizeof(int16_t));
+        audio->n_samples = (uint16_t)(TML_AUDIO_WINDOW - hop);
+        memmove(audio->samples, audio->samples + hop, audio->n_samples * sizeof(int16_t));
     }
     return taken;
 }

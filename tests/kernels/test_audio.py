@@ -138,6 +138,9 @@ for hop in (1, 160, 320, 480):
         few = chosen.choice([[0, 255], [127, 128], [0], range(256)])
         block = ctypes.create_string_buffer(bytes(chosen.choices(few, k=2 * n + 1)))
         lib.tml_audio_feed(state, ctypes.byref(block, 1), ctypes.c_size_t(n), frame, ctypes.byref(complete))
+lib.tml_audio_reset(state, 160)
+noise = bytes(chosen.choices(range(256), k=960))
+lib.tml_audio_feed(state, noise, ctypes.c_size_t(480), state, ctypes.byref(complete))  # a frame over the state itself
 print("done")
 """
     runtime = subprocess.run(["cc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
