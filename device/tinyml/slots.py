@@ -16,6 +16,10 @@ _TRIES = 3
 _NOTHING = {"run": None, "floor": 0, "slots": [None, None], "next": None, "notes": {}}
 
 
+class Damaged(ValueError):
+    """A download that is not what it should be; it was deleted."""
+
+
 class Slots:
     """The two places of the model `name`. initial: path of a module to run until one was installed here."""
 
@@ -69,6 +73,10 @@ class Slots:
         """With release keys: the lowest release counter that may still run. It never falls."""
         return self._state["floor"]
 
+    def room(self):
+        """Bytes that a new module may have on the filesystem."""
+        return flash_free(self._base.rsplit("/", 1)[0]) + _size(self._spare_path())
+
     def _now(self):
         if self._running is None:
             for candidate in self._candidates():
@@ -116,7 +124,9 @@ class Slots:
             if done <= size:
                 return done
         self._clear()
-        _room(self._base, size)
+        if size + 2 * _SYNC_BYTES > self.room():
+            numbers = self.name, size, self.room()
+            raise OSError(28, "%s: module needs %d B and 8192 B for notes, the filesystem has %d B free" % numbers)
         self._state.save(next={"sha256": sha256, "size": size, "version": version, "tries": 0})
         return 0
 
@@ -137,11 +147,22 @@ class Slots:
         self._done = done
         return done
 
+    def pause(self):
+        """Puts what was written into the filesystem, so that no power cut loses it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
     def check(self):
         """Length, SHA-256, signature, release counter, name, and whether it loads beside the one that runs.
 
-        ValueError, OSError or MemoryError with the reason; a damaged download is deleted, so that begin() starts it anew.
+        ValueError, OSError or MemoryError with the reason; a Damaged download is deleted, so that begin() starts it anew.
         """
+        for _ in self.checking():
+            pass
+
+    def checking(self):
+        """check() as a generator, so that inference can go on meanwhile."""
         if self.next is None:
             raise ValueError("%s: begin() and write() come before check()" % self.name)
         self._drop()
@@ -149,10 +170,10 @@ class Slots:
         done = _size(path)
         if done != size:
             raise ValueError("%s: %d of %d B are here: the download goes on there" % (self.name, done, size))
-        found = _sha256(path)
+        found = yield from _sha256(path)
         if found != self.next["sha256"]:
             _remove(path)
-            raise ValueError("%s: SHA-256 is %s, not %s: damaged on its way" % (self.name, found, self.next["sha256"]))
+            raise Damaged("%s: SHA-256 is %s, not %s: damaged on its way" % (self.name, found, self.next["sha256"]))
         if self._model is None:
             self._load_best()  # what runs must be in memory beside it
         fresh = Model(path)
@@ -230,9 +251,8 @@ class Slots:
 
     def _drop(self):
         # What this run of the program knows of the new module.
-        if self._file is not None:
-            self._file.close()
-        self._file = self._fresh = self._old = None
+        self.pause()
+        self._fresh = self._old = None
         self._passed = False
 
     def _trusted_counter(self):
@@ -280,23 +300,16 @@ def flash_free(folder):
     return found[0] * found[4] if not found[1] else found[1] * found[4]
 
 
-def _room(base, size):
-    free = flash_free(base.rsplit("/", 1)[0])
-    if size + 2 * _SYNC_BYTES > free:
-        raise OSError(28, "module needs %d B and 8192 B for notes, the filesystem has %d B free" % (size, free))
-
-
 def _sha256(path):
     from hashlib import sha256
 
-    summed, buffer = sha256(), bytearray(512)
-    view = memoryview(buffer)
+    summed, view = sha256(), memoryview(bytearray(512))
     with open(path, "rb") as f:
-        while True:
-            n = f.readinto(buffer)
-            if not n:
-                break
+        n = f.readinto(view)
+        while n:
             summed.update(view[:n])
+            yield
+            n = f.readinto(view)
     return "".join("%02x" % b for b in summed.digest())
 
 

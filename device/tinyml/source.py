@@ -107,10 +107,10 @@ def not_a_module(name):
 
 def memory_error(name, what, size, remedy=""):
     """A MemoryError that says what is missing."""
-    return MemoryError("%s: %s %d B, largest free block %d B%s" % (name, what, size, _largest_free(), remedy))
+    return MemoryError("%s: %s %d B, largest free block %d B%s" % (name, what, size, largest_free(), remedy))
 
 
-def _largest_free():
+def largest_free():
     # By trial, to 64 B.
     gc.collect()
     low, high = 0, gc.mem_free()

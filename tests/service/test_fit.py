@@ -148,7 +148,7 @@ PROBE = """
 import gc, json, sys
 import tinyml, tinyml.source
 gc.collect()
-free, block = gc.mem_free(), tinyml.source._largest_free()
+free, block = gc.mem_free(), tinyml.source.largest_free()
 print(json.dumps([free, block]))
 try:
     print(json.dumps(tinyml.Model(sys.argv[1]).selftest()))

@@ -116,8 +116,8 @@ def profile_of(capabilities: Capabilities) -> Profile:
 
 
 def board_of(capabilities: Capabilities) -> Board | None:
-    """The board of boards/ that a device says it is."""
-    return next((b for b in load_boards().values() if b.id == capabilities.board_id), None)
+    """The board of boards/ that a device says it is, by id or by its folder's name, which firmware has built in."""
+    return next((b for b in load_boards().values() if capabilities.board_id in (b.id, b.name)), None)
 
 
 def rfc7228_class(capabilities: Capabilities) -> str:
