@@ -258,7 +258,7 @@ class Client:
         said.update({"runs": self.runs, "errors": self.errors, "heap_free": gc.mem_free()})
         if slots.sha256:
             said["sha256"] = slots.sha256
-        if tested.get("sha256") == slots.sha256:
+        if tested and tested["sha256"] == slots.sha256:
             said.update({key: tested["said"][key] for key in ("selftest", "inference_us")})
         return said
 
