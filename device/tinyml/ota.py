@@ -15,7 +15,7 @@ from .capabilities import capabilities
 from .http import Server
 from .slots import FOLDER, Damaged, Slots
 
-_RETRY_S, _LONGEST_S = 5, 3600
+_RETRY_S, _LONGEST_S = 5, 900
 _SLICE_MS = 20_000  # of a download, then the server is asked whether it is still wanted
 _MAX_SLEEP_S = 86_400
 
@@ -215,9 +215,10 @@ class Client:
         headers = [self._token, ("Range", "bytes=%d-" % offset), ("If-Range", '"%s"' % digest)]
         answer = yield from self._server.request("GET", link, headers)
         try:
-            if answer.status != 206 and not (answer.status == 200 and offset == 0):
+            if answer.status == 200 and offset:
+                raise Refusal(200, "the server sent all of the module, not what was missing; does a proxy drop Range?")
+            if answer.status not in (200, 206):
                 yield from self._read(answer)  # raises what it says
-                raise Refusal(answer.status, "the server does not answer ranges")
             piece, began = memoryview(bytearray(1024)), ticks_ms()
             while offset < size and ticks_diff(ticks_ms(), began) < _SLICE_MS:
                 n = yield from answer.readinto(piece)

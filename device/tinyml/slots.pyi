@@ -1,5 +1,6 @@
 """Two places for the module of a model. Explained in docs/DEVICE_API.md."""
 
+from collections.abc import Iterator
 from typing import Any, Final, TypedDict
 
 from typing_extensions import Buffer
@@ -22,6 +23,9 @@ class Tested(TypedDict):
     selftest: bool
     inference_us: int
     heap_free: int
+
+class Damaged(ValueError):
+    """A download that is not what it should be; it was deleted."""
 
 class Slots:
     """The two places of a model's modules on the filesystem, and what runs."""
@@ -54,6 +58,12 @@ class Slots:
         """Append; returns how many bytes there are. Raises ValueError for too many, OSError."""
     def check(self) -> None:
         """Raises ValueError, OSError or MemoryError with the reason why the module cannot be taken."""
+    def checking(self) -> Iterator[None]:
+        """check() in pieces of 512 bytes."""
+    def pause(self) -> None:
+        """Put what was written into the filesystem."""
+    def room(self) -> int:
+        """Bytes that a new module may have on the filesystem."""
     def test(self) -> Tested:
         """Run the module's test vectors. Raises ValueError when it has none, or was tested three times without an end."""
     def switch(self) -> None:
