@@ -31,7 +31,7 @@ class Server:
         lines = ["%s %s HTTP/1.0" % (method, path), "Host: %s:%d" % (self.host, self.port)]  # 1.0: no chunks
         lines += ["%s: %s" % header for header in headers]
         if body:
-            lines += ["Content-Type: application/json", "Content-Length: %d" % len(body)]
+            lines += ["Content-Type:application/json", "Content-Length:%d" % len(body)]
         answer = Answer(self._buffer)
         try:
             yield from self._connect(answer)
@@ -180,13 +180,13 @@ class Answer:
 
 
 def _context(ca):
-    import ssl
+    import tls  # under `ssl`, which not every firmware has
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_NONE if ca is None else ssl.CERT_REQUIRED
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = tls.CERT_NONE if ca is None else tls.CERT_REQUIRED
     if isinstance(ca, str):
         with open(ca, "rb") as f:
             ca = f.read()
     if ca is not None:
-        context.load_verify_locations(cadata=ca)
+        context.load_verify_locations(ca)
     return context
