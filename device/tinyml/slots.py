@@ -142,7 +142,7 @@ class Slots:
             raise ValueError("%s: %d B came, the module has %d" % (self.name, done, size))
         if self._file.write(buffer) != len(buffer):
             raise OSError(28, "%s: the filesystem is full after %d of %d B" % (self.name, self._done, size))
-        if done // _SYNC_BYTES != self._done // _SYNC_BYTES:
+        if done // _SYNC_BYTES != self._done // _SYNC_BYTES or done == size:
             self._file.flush()
         self._done = done
         return done

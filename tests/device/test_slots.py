@@ -74,7 +74,7 @@ def test_a_module_is_installed_and_runs_after_a_reset(board):
     assert said["selftest"] is True
     assert said["inference_us"] > 0
     assert said["heap_free"] > 0
-    for again in ("", "s = Slots('digits', f)"):
+    for again in ("pass", "s = Slots('digits', f)"):
         board.run(again)
         assert board.value("s.model.selftest(), s.version, s.next") == (True, 3, None)
         assert board.value("s.sha256") == hashlib.sha256(DIGITS).hexdigest()
