@@ -60,6 +60,9 @@ def test_whoever_is_not_signed_in_is_sent_to_sign_in_and_back(idle):
     cookie = entered.headers["set-cookie"]
     assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", "Path=/"))
     assert idle.admin_token not in cookie
+    assert "Secure" not in cookie
+    over_tls = client.post("https://testserver/sign-in", data=data, follow_redirects=False)
+    assert "Secure" in over_tls.headers["set-cookie"]
     assert client.get("/models").status_code == 200
 
 

@@ -85,7 +85,7 @@ def test_an_upload_is_dropped_given_and_seen_to_arrive(desk, server):
     row = page.locator("#device-window_2d_1")
     row.get_by_text("ready for a model").wait_for()
     page.reload()
-    page.get_by_label("A fully quantised").set_input_files(TFLITE)
+    drop(page, TFLITE, page.locator(".drop"))
     page.locator("form.upload").get_by_label("Give it to").fill("window-1")
     page.get_by_role("button", name="Upload").click()
     page.wait_for_url("**/devices/window-1")
@@ -105,6 +105,17 @@ def test_an_upload_is_dropped_given_and_seen_to_arrive(desk, server):
     page.wait_for_timeout(2500)
     assert "on the way" not in page.inner_text("#summary")
     assert desk.complaints == []
+
+
+def drop(page, path, onto):
+    """A file from the desktop, let go at the upper edge of an element."""
+    onto.scroll_into_view_if_needed()
+    box = onto.bounding_box()
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 8}
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        session.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
 
 
 def test_a_refusal_says_the_number_that_is_short_and_the_remedy(desk, server):
