@@ -125,7 +125,7 @@ def test_a_refusal_says_the_number_that_is_short_and_the_remedy(desk, server):
     desk.go("/devices/cellar-1")
     page.get_by_role("button", name="Give").click()
     said = page.locator("#now .state", has_text="refused")
-    said.wait_for(timeout=60_000)
+    said.wait_for()
     assert "are short" in said.inner_text()
     assert "use a model with smaller images" in page.inner_text("#now .remedy")
     desk.shoot("device-refused")
@@ -164,7 +164,7 @@ def test_a_rollout_goes_through_its_stages(desk, server):
         page.get_by_role("button", name="Start").click()
         page.get_by_text("waits for approval").wait_for()
         page.get_by_role("button", name="Approve").click()
-        page.locator(".now").wait_for(timeout=60_000)
+        page.locator(".now").wait_for()
         desk.shoot("rollout-running")
         page.locator("#head", has_text="finished").wait_for(timeout=240_000)
         assert page.locator("#parts tbody tr").count() == 12

@@ -86,7 +86,7 @@ def tab(browser: Browser, url: str, size: dict[str, int] = DESKTOP, **options: A
     """A new, empty profile with one page."""
     context = browser.new_context(viewport=size, ignore_https_errors=True, **options)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)  # busy machines
     opened = Tab(page, url)
     page.on("console", lambda said: opened.heard.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: opened.heard.append(str(error)))
