@@ -7,7 +7,24 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import boards, convert, deploy, fit, inspect, keys, profile, push, rollout, run, serve, sign, signer, simulate
+from . import (
+    boards,
+    convert,
+    deploy,
+    enrol,
+    fit,
+    gateway,
+    inspect,
+    keys,
+    profile,
+    push,
+    rollout,
+    run,
+    serve,
+    sign,
+    signer,
+    simulate,
+)
 
 app = typer.Typer(
     help="From a trained int8 network to inference on a MicroPython board.",
@@ -26,6 +43,8 @@ app.command("profile")(profile.profile)
 app.command("serve")(serve.serve)
 app.command("push")(push.push)
 app.command("signer")(signer.signer)
+app.command("enrol")(enrol.enrol)
+app.command("gateway")(gateway.gateway)
 app.command("simulate")(simulate.simulate)
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(keys.app, name="keys")

@@ -79,10 +79,13 @@ def arches_of(mpy: int) -> tuple[str, ...]:
     return ARM_ASCENDING[: ARM_ASCENDING.index(name) + 1][::-1]
 
 
-def probe(device: Device, parts: Sequence[str] = ()) -> Runtime:
-    """Ask a board what it has; BoardError when it has no native module and can load none. parts: those of PARTS it needs, too."""
+def probe(device: Device, parts: Sequence[str] = (), packages: Sequence[str] = ()) -> Runtime:
+    """Ask a board what it has; BoardError when it has no native module and can load none. parts: those of PARTS it needs, too.
+
+    packages: modules of the Python package that must be in it.
+    """
     # Loading a part takes memory: only those asked for.
-    code = _PROBE.format(packages=["tinyml", *(PARTS[part] for part in parts)], parts=list(parts))
+    code = _PROBE.format(packages=["tinyml", *packages, *(PARTS[part] for part in parts)], parts=list(parts))
     mpy, has_native, has_package, lacks = ast.literal_eval(device.exec(code).decode())
     complete = has_native and not lacks
     return Runtime(() if complete else arches_of(mpy), has_native, has_package, tuple(lacks))
@@ -108,9 +111,11 @@ def native_module(arches: tuple[str, ...], name: str = "_tinyml") -> Path:
     raise BoardError(f"no native module is built for {arches[0]}: run `make natmod ARCH={arches[0]}`")
 
 
-def install(device: Device, progress: Progress = no_progress, *, parts: Sequence[str] = ()) -> list[str]:
-    """Copy to /lib what the board lacks; returns the paths written, [] when it has all. parts: those of PARTS it needs, too."""
-    runtime = probe(device, parts)
+def install(
+    device: Device, progress: Progress = no_progress, *, parts: Sequence[str] = (), packages: Sequence[str] = ()
+) -> list[str]:
+    """Copy to /lib what the board lacks; returns the paths written, [] when it has all. parts, packages: as for probe()."""
+    runtime = probe(device, parts, packages)
     files = dict(_missing(runtime))
     if not files:
         return []

@@ -5,11 +5,14 @@ from __future__ import annotations
 import binascii
 import contextlib
 import io
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
+from mpremote import transport_serial
 from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 
@@ -19,6 +22,18 @@ Progress = Callable[[int, int], None]
 WRITE_CHUNK_BYTES = 1024  # as base64 in a string literal: about 1.5 KB of device heap
 READ_CHUNK_BYTES = 768
 SERIAL_TIMEOUT_S = 10.0
+PROMPT, PROMPT_TIMEOUT_S = b">>> ", 1.0
+
+
+_talk: ContextVar[io.StringIO | None] = ContextVar("talk", default=None)
+
+
+def _heard(*words: Any, **how: Any) -> None:
+    """Instead of print in mpremote's transport, which prints what a board said before it raises. Several threads may talk to boards."""
+    print(*words, **{**how, "file": _talk.get() or how.get("file")})
+
+
+transport_serial.print = _heard
 
 
 def no_progress(done: int, total: int) -> None:
@@ -102,27 +117,39 @@ class SerialDevice(DeviceBase):
     """A board on a serial port (or the PTY of an emulated one), through mpremote's own transport."""
 
     def __init__(self, port: str, baudrate: int = 115200, soft_reset: bool = True) -> None:
-        """Open `port` and enter the raw REPL; `soft_reset` first frees the heap. Raises BoardError."""
+        """Open `port` and enter the raw REPL; `soft_reset` first frees the heap. Raises BoardError.
+
+        Without a soft reset, `interrupted` says whether a program was running until now; what it left in memory stays.
+        """
         self.port = port
         self._lost = False
         with self._talking():
             self._transport = SerialTransport(port, baudrate=baudrate, timeout=SERIAL_TIMEOUT_S)
+            self.interrupted = not soft_reset and not self._at_prompt()
             self._transport.enter_raw_repl(soft_reset=soft_reset)
+
+    def _at_prompt(self) -> bool:
+        """Whether the board answers at its prompt, which Ctrl-B shows again, also from a raw REPL that was left open."""
+        self._transport.serial.write(b"\x02")
+        answer: bytes = self._transport.read_until(1, PROMPT, timeout=PROMPT_TIMEOUT_S)
+        return answer.endswith(PROMPT)
 
     @contextlib.contextmanager
     def _talking(self) -> Iterator[None]:
         """Turn what mpremote and pyserial raise, and print, into one BoardError."""
         talk = io.StringIO()
+        token = _talk.set(talk)
         try:
-            with contextlib.redirect_stdout(talk):
-                yield
-        except (TransportError, OSError, IndexError) as error:
+            yield
+        except (TransportError, OSError, IndexError, struct.error) as error:
             self._lost = True
             said = f" (device sent {talk.getvalue().strip()})" if talk.getvalue().strip() else ""
             raise BoardError(
                 f"{self.port}: no answer from a MicroPython REPL: {error}{said}; check the port and the cable, "
                 "close other programs that use it, reset the board"
             ) from error
+        finally:
+            _talk.reset(token)
 
     def exec(self, code: str, timeout: float = 30.0) -> bytes:
         """See Device.exec; `timeout` counts from the last byte received."""
@@ -135,12 +162,19 @@ class SerialDevice(DeviceBase):
         with self._talking():
             self._transport.enter_raw_repl(soft_reset=True)
 
+    def start_program(self) -> None:
+        """Start the board's own program (boot.py, main.py) as after power-up; what ends this connection's use."""
+        with self._talking():
+            self._transport.exit_raw_repl()
+            self._transport.serial.write(b"\x04")
+            self._transport.read_until(1, b"soft reboot", timeout=SERIAL_TIMEOUT_S)
+
     def close(self) -> None:
         """Leave the raw REPL, so that a terminal finds the board at its prompt, and close the port."""
         transport = getattr(self, "_transport", None)
         if transport is None:
             return
         with contextlib.suppress(OSError):
-            if not self._lost:
+            if not self._lost and transport.in_raw_repl:
                 transport.exit_raw_repl()
             transport.close()

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import httpx
 
-from ..errors import TinymlError, UsageError
+from ..errors import ServiceError, TinymlError, UsageError
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 _TIMEOUT = httpx.Timeout(30.0, read=330.0)  # an upload is answered when the model has been compiled
@@ -26,7 +26,7 @@ class Client:
         self.server = server.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(
-            base_url=f"{self.server}/api/v1", headers=headers, timeout=_TIMEOUT, verify=_trust(certificate)
+            base_url=f"{self.server}/api/v1", headers=headers, timeout=_TIMEOUT, verify=trusted(certificate)
         )
 
     def __enter__(self) -> Client:
@@ -78,14 +78,14 @@ class Counted:
         return getattr(self._file, name)
 
 
-def refusal(response: httpx.Response, where: str) -> TinymlError:
-    """The error that an answer of 4xx or 5xx is."""
+def refusal(response: httpx.Response, where: str) -> ServiceError:
+    """The error that an answer of 4xx or 5xx is, in the server's own words."""
     try:
         said = response.json()
-        text = "; ".join(part for part in (said["error"], said["remedy"]) if part)
+        return ServiceError(response.status_code, str(said["error"]), str(said["remedy"]))
     except (ValueError, KeyError, TypeError):
-        return TinymlError(f"{where}: {response.status_code} {response.reason_phrase}: is this a tinymlaas server?")
-    return TinymlError(text)
+        words = f"{where}: {response.status_code} {response.reason_phrase}"
+        return ServiceError(response.status_code, words, "is this a tinymlaas server?")
 
 
 def token_from(given: str | None) -> str:
@@ -104,7 +104,7 @@ def token_file() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "tinymlaas" / "token"
 
 
-def _trust(certificate: Path | None) -> ssl.SSLContext | bool:
+def trusted(certificate: Path | None) -> ssl.SSLContext | bool:
     """The usual authorities, or one certificate only: then it is the key that counts, not the name."""
     if certificate is None:
         return True

@@ -1,0 +1,1 @@
+"""`make demo-service`: the whole story of the service, played on emulated devices and a real browser."""

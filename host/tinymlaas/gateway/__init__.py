@@ -1,0 +1,1 @@
+"""Speaks the device protocol for boards without a network, over their serial ports."""
