@@ -12,11 +12,13 @@ from typer.testing import CliRunner
 
 from tests.support.gateway import GatewayProcess, WiredPico, gateway, wired_pico
 from tests.support.service import DIGITS, LABELS, Served, served, wait_until
+from tests.support.signing import OTHER
 from tinymlaas.cli.app import app
 from tinymlaas.demo_service import thief
+from tinymlaas.demo_service.models import widened
+from tinymlaas.sign import sign
 
 ENDED = ("confirmed", "failed", "rejected", "canceled")
-ALIVE = "__import__('tinyml.slots').slots.Slots('digits')"
 # Inference with whatever runs, on a digit of zeros: the label, and that the module's own test vectors come out right.
 INFER = "import tinyml.slots\ns = tinyml.slots.Slots('digits')\ns.model.run()\nprint(s.version, s.model.selftest())"
 
@@ -48,6 +50,11 @@ class Lab:
                 return states == {"ready"}
 
             wait_until(done, 120)
+
+    def profile(self, device: str = "pico-1") -> str:
+        """What is compiled for the Pico."""
+        with self.server.api() as api:
+            return str(api.get(f"/devices/{device}").json()["profile"])
 
     def action(self, rollout: int) -> dict[str, Any]:
         """What became of the Pico's part in a rollout, once it has ended."""
@@ -92,3 +99,44 @@ def test_from_nothing_to_v1_to_v2(lab: Lab, running: GatewayProcess) -> None:
     assert device["capabilities"]["link"] == "gateway"
     assert running.end() == 0
     assert lab.pico.run(INFER) == "2 True"
+
+
+def test_what_is_not_as_it_should_be_is_refused(lab: Lab, running: GatewayProcess) -> None:
+    """Forged, altered, older and oversized modules, as a server that was taken over would send them; the old one runs on."""
+    earlier = lab.upload()
+    assert lab.action(lab.assign(earlier))["state"] == "confirmed"
+    before = lab.upload()
+    assert lab.action(lab.assign(before))["state"] == "confirmed"
+    profile = lab.profile()
+    old = thief.signed_module(lab.folder / "data", "digits", earlier, profile)
+    for change, facts, words in (
+        (lambda module: sign(module[:-168], OTHER, 1000), {}, "no release key of this device vouches for"),
+        (lambda module: module[:200] + bytes([module[200] ^ 1]) + module[201:], {}, "not what was signed"),
+        (lambda module: module[:-1] + bytes([module[-1] ^ 1]), {}, "altered or forged"),
+        (lambda module: old, {}, "is older than"),
+        (lambda module: module[:-168], {}, "header says"),
+    ):
+        version = lab.upload()
+        lab.built(version)
+        assert thief.replace_modules(lab.folder / "data", "digits", version, change, **facts) > 0
+        part = lab.action(lab.assign(version))
+        print(f"\n{part['state']}: {part['reason']}", end="")
+        assert part["state"] in ("failed", "rejected")
+        assert words in part["reason"]
+        assert lab.pico.run(INFER) == f"{before} True"
+
+
+def test_oversized(lab: Lab, running: GatewayProcess) -> None:
+    """By the verdict, before it is sent; and, when the server is wrong about it, by the board itself."""
+    before = lab.upload()
+    assert lab.action(lab.assign(before))["state"] == "confirmed"
+    version = lab.upload(widened(DIGITS, [4096]))
+    part = lab.action(lab.assign(version))
+    assert (part["state"], "B in one block of heap are short" in part["reason"]) == ("rejected", True), part
+    version = lab.upload(widened(DIGITS, [2500]))
+    lab.built(version)
+    thief.replace_modules(lab.folder / "data", "digits", version, bytes, arena_bytes=3000, module_bytes=20_000)
+    part = lab.action(lab.assign(version))
+    print("\n" + part["reason"])
+    assert (part["state"], "largest free block" in part["reason"]) == ("failed", True), part
+    assert lab.pico.run(INFER) == f"{before} True"

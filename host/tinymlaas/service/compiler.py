@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -60,21 +62,21 @@ def compile_apart(source: bytes, job: Job, alive: Callable[[], bool] = lambda: T
     environment = {k: os.environ[k] for k in _PASSED_ON if k in os.environ} | {"OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-I", "-m", __name__]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment) as process:
-        try:
-            out, err = _talk(process, json.dumps(asdict(job)).encode() + b"\n" + source, alive)
-        finally:
-            process.kill()
+    with tempfile.TemporaryFile() as given:  # a pipe's input is not written on after the first timeout of communicate()
+        given.write(json.dumps(asdict(job)).encode() + b"\n" + source)
+        given.seek(0)
+        with subprocess.Popen(command, stdin=given, stdout=pipe, stderr=pipe, env=environment) as process:
+            try:
+                out, err = _talk(process, alive)
+            finally:
+                process.kill()
     return _answer(job, process.returncode, out, err)
 
 
-def _talk(process: subprocess.Popen[bytes], data: bytes, alive: Callable[[], bool]) -> tuple[bytes, bytes]:
-    pending: bytes | None = data
+def _talk(process: subprocess.Popen[bytes], alive: Callable[[], bool]) -> tuple[bytes, bytes]:
     for _ in range(SECONDS):
-        try:
-            return process.communicate(pending, timeout=1.0)
-        except subprocess.TimeoutExpired:
-            pending = None  # communicate() goes on with what it was given first
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=1.0)
         if not alive():
             return b"", b"stopped"
     return b"", b"took longer than %d s" % SECONDS
