@@ -17,14 +17,19 @@ SLOW_S = 600.0  # for what runs inferences
 _RAISED = re.compile(r"^(\w+(?:Error|Exception|Interrupt)): (.*)$", re.DOTALL)
 
 # The program on the board may have the model's places open: its object is used, so that what is switched is switched in it, too.
+# Once chosen it stays: two objects would not know of each other's changes.
 _OPEN = """
 import gc, json
 from tinyml import slots as _slots
-_s = None
-for _v in list(globals().values()):
-    if isinstance(_v, _slots.Slots) and _v.name == {model!r}:
-        _s = _v
-_v = None
+def _mine(v):
+    return isinstance(v, _slots.Slots) and v.name == {model!r}
+_s = globals().get('_s')
+if not _mine(_s):
+    _s = None
+    for _v in list(globals().values()):
+        if _mine(_v):
+            _s = _v
+    _v = None
 if _s is None:
     _s = _slots.Slots({model!r})
 gc.collect()

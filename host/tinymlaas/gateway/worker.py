@@ -67,7 +67,7 @@ class Worker:
                 self._trouble(error)
             if once and (wait or failures):
                 break
-        self._forget()
+        self.close()
 
     def round(self) -> float:
         """One thing that is to be done, if there is any; seconds until the next round."""
@@ -76,7 +76,7 @@ class Worker:
             links = self._ask(link)
         except ServiceError as error:
             if error.status == 401:
-                self._forget()  # it may be enrolled anew
+                self.close()  # it may be enrolled anew
             raise
         if links is None:
             return 0.0
@@ -184,11 +184,12 @@ class Worker:
         """The board, if it is still the same one."""
         with visit(self.port) as board:
             if self._identity is not None and board.identity() != self._identity:
-                self._forget()
+                self.close()
                 raise BoardError(f"another board is on {self.port} now, or it was enrolled anew")
             yield board
 
-    def _forget(self) -> None:
+    def close(self) -> None:
+        """Forgets the board and ends the connection to its server."""
         if self._link is not None:
             self._link.close()
         self._link, self._identity, self._declared = None, None, {}
