@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ToolchainError
 
-_SIZE = {"width": 1240, "height": 800}
+_WIDTH, _HEIGHT = 1240, 800
 _OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -66,4 +66,4 @@ def window(url: str, folder: Path) -> Iterator[Window]:
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=chromium, args=_OPTIONS) as browser,
     ):
-        yield Window(browser.new_page(viewport=_SIZE), url, folder)
+        yield Window(browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT}), url, folder)
