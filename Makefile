@@ -15,10 +15,10 @@ export MICROPYTHON_DIR
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv builds test demo lint format firmware natmod bench load fuzz size requirements clean distclean
+.PHONY: help deps venv builds test demo demo-service lint format firmware natmod bench load fuzz size requirements clean distclean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  %-14s%s\n' "$$name" "$$text"; done
 
 deps: venv ## install compilers, emulators, Python and npm packages; fetch MicroPython
@@ -36,6 +36,11 @@ test: builds ## build everything and run all tests (TESTS=tests/host for some of
 demo: deps ## convert, deploy and run the digits model on an emulated Pico (PORT=/dev/ttyACM0: on a real one)
 	@$(if $(PORT),:,$(TOOLCHAIN) firmware RPI_PICO >/dev/null)
 	@$(VENV)/python -m tinymlaas.demo $(if $(PORT),--port $(PORT))
+
+demo-service: deps ## play the whole service: server, browser, a Pico behind the gateway, a device on HTTP; pictures in build/demo-service
+	@$(TOOLCHAIN) firmware RPI_PICO >/dev/null
+	@$(TOOLCHAIN) firmware UNIX >/dev/null
+	@$(VENV)/python -m tinymlaas.demo_service
 
 lint: deps ## check style and types of Python and C
 	@$(VENV)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,10 @@ from tests.support.service import DIGITS
 from tests.support.signing import OTHER
 from tinymlaas.demo_service import thief
 from tinymlaas.demo_service.models import widened
+from tinymlaas.device.transport import SerialDevice
 from tinymlaas.sign import sign
 
-pytest_plugins = ["tests.support.lab"]
+pytest_plugins = ["tests.support.lab_fixtures"]
 
 
 @pytest.fixture
@@ -81,3 +83,87 @@ def test_oversized(lab: Lab, running: GatewayProcess) -> None:
     print("\n" + part["reason"])
     assert (part["state"], "largest free block" in part["reason"]) == ("failed", True), part
     assert lab.infers() == f"{before} True"
+
+
+# An app that infers from a timer, whatever else the Pico does.
+_TIMER_APP = """
+import machine
+from tinyml.slots import Slots
+app = Slots('digits')
+app.model
+runs = 0
+def tick(timer):
+    global runs
+    app.model.run()
+    runs += 1
+timer = machine.Timer(period=100, callback=tick)
+"""
+_MAIN = "import time\nwhile True:\n    time.sleep_ms(10)\n"
+
+
+def test_a_timer_infers_through_the_update(lab: Lab) -> None:
+    """No reset, and the app's own object has the new model."""
+    lab.running_version()
+    lab.pico.run(_TIMER_APP)
+    version = lab.upload()
+    with gateway(lab.pico.port, folder=lab.folder) as process:
+        process.wait_for("declared")
+        before = lab.pico.value("runs")
+        rollout = lab.assign(version)
+        assert lab.action(rollout)["state"] == "confirmed"
+    assert lab.pico.value("app.version") == version
+    assert lab.pico.value("app.model.selftest()") is True
+    assert lab.pico.value("runs") > before + 20
+    lab.pico.run("timer.deinit()")
+
+
+def test_a_program_starts_anew_after_a_visit(lab: Lab) -> None:
+    lab.running_version()
+    lab.pico.run(f"with open('main.py', 'w') as f:\n    f.write({_MAIN!r})")
+    with SerialDevice(lab.pico.port) as device:
+        device.start_program()
+    version = lab.upload()
+    rollout = lab.assign(version)
+    with gateway(lab.pico.port, folder=lab.folder):
+        assert lab.action(rollout)["state"] == "confirmed"
+    with SerialDevice(lab.pico.port, soft_reset=False) as device:
+        assert device.interrupted
+        device.exec("import os\nos.remove('main.py')")
+    assert lab.infers() == f"{version} True"
+
+
+def test_cancel_before_the_upload(lab: Lab) -> None:
+    """An offer that is taken back while no gateway runs."""
+    before = lab.running_version()
+    version = lab.upload()
+    lab.built(version)
+    first = lab.assign(version)
+    again = lab.again(version)
+    second = lab.assign(again)  # a newer one to the same device asks the older one back
+    with gateway(lab.pico.port, folder=lab.folder):
+        assert lab.action(first)["state"] == "canceled"
+        assert lab.action(second)["state"] == "confirmed"
+    assert lab.infers() == f"{again} True"
+    assert again > before
+
+
+def test_several_boards_and_one_that_is_not_there(lab: Lab, tmp_path: Path) -> None:
+    """Trouble with one board does not touch the other; --once says that not all went well."""
+    lab.running_version()
+    rollout = lab.assign(lab.upload())
+    gone = str(tmp_path / "gone")
+    with gateway(lab.pico.port, gone, folder=lab.folder, options=("--health", "1")) as process:
+        assert lab.action(rollout)["state"] == "confirmed"
+        assert process.wait_for("health")["device"] == "pico-1"
+        assert {event["kind"] for event in process.events if event["port"] == gone} == {"lost"}
+    once = GatewayProcess(lab.pico.port, gone, folder=lab.folder, options=("--once",))
+    assert once.process.wait(120) == 1
+
+
+def test_a_board_that_nobody_enrolled(lab: Lab) -> None:
+    identity = lab.pico.run("import os\nprint(open('/tinyml_ota.json').read())\nos.remove('/tinyml_ota.json')")
+    with gateway(lab.pico.port, folder=lab.folder) as process:
+        lost = process.wait_for("lost")
+        assert "tinymlaas enrol" in lost["text"]
+        process.end()
+    lab.pico.run(f"with open('/tinyml_ota.json', 'w') as f:\n    f.write({identity!r})")

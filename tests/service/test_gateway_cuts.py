@@ -17,7 +17,7 @@ from tinymlaas.errors import BoardError
 from tinymlaas.gateway.cache import Cache
 from tinymlaas.gateway.worker import Settings, Worker
 
-pytest_plugins = ["tests.support.lab"]
+pytest_plugins = ["tests.support.lab_fixtures"]
 
 # Code that the gateway sends, by what it begins with; and how often it was sent before the cut.
 STEPS = (

@@ -1,17 +1,12 @@
-"""A server that serves digits, and a Pico that is enrolled there: ``pytest_plugins = ["tests.support.lab"]``."""
+"""A server that serves digits, and a Pico that is enrolled there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from typer.testing import CliRunner
-
-from tests.support.gateway import WiredPico, wired_pico
-from tests.support.service import DIGITS, LABELS, Served, served, wait_until
-from tinymlaas.cli.app import app
+from tests.support.gateway import WiredPico, gateway
+from tests.support.service import DIGITS, LABELS, Served, wait_until
 
 ENDED = ("confirmed", "failed", "rejected", "canceled")
 
@@ -63,6 +58,17 @@ class Lab:
 
             wait_until(done, 120)
 
+    def running_version(self) -> int:
+        """Brings some version onto the Pico unless one runs; its number."""
+        running = self.infers().split()[0]
+        if running != "0":
+            return int(running)
+        version = self.upload()
+        rollout = self.assign(version)
+        with gateway(self.pico.port, folder=self.folder):
+            assert self.action(rollout)["state"] == "confirmed"
+        return version
+
     def infers(self) -> str:
         """Inference with whatever runs: its version, and whether its own test vectors come out right; "0 None" when there is none."""
         return self.pico.run(_INFER)
@@ -81,14 +87,3 @@ class Lab:
                 return parts[0] if parts and parts[0]["state"] in ENDED else None
 
             return dict(wait_until(ended, 180))
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("lab")
-    with served(folder / "data", "--poll-interval", "1") as server, wired_pico(folder) as pico:
-        lab = Lab(server, folder, pico)
-        environment = {"TINYMLAAS_SERVER": server.url, "TINYMLAAS_TOKEN": server.token}
-        enrolled = CliRunner(env=environment).invoke(app, ["enrol", "pico-1", "--on", pico.port])
-        assert enrolled.exception is None, enrolled.exception
-        yield lab
