@@ -67,7 +67,7 @@ class Link:
         headers = {"Authorization": authorization}
         self._http = httpx.Client(base_url=self.server, headers=headers, timeout=TIMEOUT_S, verify=trusted(trust))
         self._etag = ""
-        self._last = Poll({}, 30.0)
+        self.last = Poll({}, 30.0)  # answer of the server
 
     def __enter__(self) -> Self:
         return self
@@ -83,9 +83,9 @@ class Link:
         """What there is to do; the last answer again when nothing changed."""
         answer = self._ask("GET", self.base, headers={"If-None-Match": self._etag} if self._etag else {})
         if answer.status_code != 304:
-            self._last = _poll(_json(answer))
+            self.last = _poll(_json(answer))
             self._etag = answer.headers.get("etag", "")
-        return self._last
+        return self.last
 
     def declare(self, capabilities: dict[str, Any]) -> None:
         """Says what the device is."""

@@ -52,11 +52,11 @@ class Update:
     def install(self, board: Board, data: bytes) -> Said:
         """The last words about the action; the board runs the new module when they are a success, else what it ran before."""
         offer = self.offer
-        board.open(offer.model)
-        running = board.running()
-        if running and running[0] == offer.sha256:  # the gateway died, or the server, before the success was heard
-            return self._result(board.look())
         try:
+            board.open(offer.model)
+            running = board.running()
+            if running and running[0] == offer.sha256:  # the gateway died, or the server, before the success was heard
+                return self._result(board.look())
             self._upload(board, data)
             return self._prove(board)
         except DeviceError as error:
@@ -64,7 +64,8 @@ class Update:
         except Withdrawn:
             board.revert("withdrawn")
             raise
-        board.revert(reason)
+        with suppress(DeviceError):  # whatever the board's trouble is, the server is told the first of it
+            board.revert(reason)
         return Said("closed", "failure", reason)
 
     def _prove(self, board: Board) -> Said:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from .link import Link, Said
 from .update import Stopped, Update, Withdrawn
 
 MOST_WAIT_S = 60.0  # after failures, which double the wait from a second on
-CRASHES = 3  # of a board on one module, until that is the module's failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,6 @@ class Worker:
         self._is: dict[str, Any] = {}  # capabilities of the board
         self._declared: dict[str, Any] = {}
         self._unheard: dict[int, tuple[Update, Said]] = {}  # last words about actions
-        self._crashes: Counter[int] = Counter()
         self._model = ""  # what is looked after
         self._health_in_s = settings.health_s
         self._last_trouble = ""
@@ -100,7 +97,7 @@ class Worker:
 
     def _idle(self, link: Link) -> float:
         """Seconds to sleep; health is reported when it is time."""
-        sleep_s = link.poll().sleep_s
+        sleep_s = link.last.sleep_s
         if not self.settings.health_s or not self._model:
             return sleep_s
         self._health_in_s -= sleep_s
@@ -146,25 +143,21 @@ class Worker:
             said = self._install(update)
         except Withdrawn:
             self._note("withdrawn", update.name)
+            self.stop.wait(1.0)  # the server takes it out of its answers meanwhile
             return
         self._note("running" if said.finished == "success" else "failed", f"{update.name}: {_words(said)}")
         self._unheard[offer.action] = update, said
         self._model = offer.model
 
     def _install(self, update: Update) -> Said:
-        action = update.offer.action
         try:
             data = update.download()
             with self._visit() as board:
                 said = update.install(board, data)
-                self._is = board.capabilities(update.offer.model)
+                with contextlib.suppress(DeviceError):  # these can wait, the outcome cannot
+                    self._is = board.capabilities(update.offer.model)
         except ModuleError as error:
             return Said("closed", "failure", str(error))
-        except BoardError as error:
-            self._crashes[action] += 1
-            if self._crashes[action] < CRASHES:
-                raise
-            return Said("closed", "failure", f"the board was lost {CRASHES} times on the way: {error}")
         return said
 
     def _report(self, link: Link) -> None:
