@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from tests.support.signing import OTHER
 from tinymlaas.demo_service import thief
 from tinymlaas.demo_service.models import widened
 from tinymlaas.device.transport import SerialDevice
-from tinymlaas.sign import sign
+from tinymlaas.planfmt import HEADER
+from tinymlaas.sign import load_key, prepare, sign, signature_block
 
 pytest_plugins = ["tests.support.lab_fixtures"]
 
@@ -82,6 +84,27 @@ def test_oversized(lab: Lab, running: GatewayProcess) -> None:
     part = lab.action(lab.assign(version))
     print("\n" + part["reason"])
     assert (part["state"], "largest free block" in part["reason"]) == ("failed", True), part
+    assert lab.infers() == f"{before} True"
+
+
+def test_a_self_test_that_fails(lab: Lab, running: GatewayProcess) -> None:
+    """Rightly signed, but the board computes something else than the compiler said."""
+    before = lab.running_version()
+    version = lab.upload()
+    lab.built(version)
+    key = load_key(lab.folder / "data" / "keys" / "release.key", None)
+
+    def wrong(module: bytes) -> bytes:
+        ready = prepare(module, version)
+        header = HEADER.unpack(ready)
+        payload = bytearray(ready[HEADER.nbytes :])
+        payload[header["selftests_offset"] + 4 - HEADER.nbytes] ^= 1  # an expected output, behind its seed
+        ready = HEADER.pack(header | {"payload_sha256": hashlib.sha256(payload).digest()}) + bytes(payload)
+        return ready + signature_block(ready, key)
+
+    assert thief.replace_modules(lab.folder / "data", "digits", version, wrong) > 0
+    part = lab.action(lab.assign(version))
+    assert (part["state"], part["reason"]) == ("failed", "self-test: outputs differ from the compiler's")
     assert lab.infers() == f"{before} True"
 
 

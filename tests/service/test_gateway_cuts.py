@@ -19,17 +19,20 @@ from tinymlaas.gateway.worker import Settings, Worker
 
 pytest_plugins = ["tests.support.lab_fixtures"]
 
-# Code that the gateway sends, by what it begins with; and how often it was sent before the cut.
+# Code that the gateway sends, by what it begins with; how often it was sent before the cut; and the cut, in seconds after it was sent.
+WRITE = "from binascii import a2b_base64"
 STEPS = (
-    ("print(_s.begin", 0),
-    ("from binascii import a2b_base64", 0),
-    ("from binascii import a2b_base64", 4),
-    ("_s.check", 0),
-    ("print(json.dumps(_s.test", 0),
-    ("_s.switch", 0),
-    ("_s.confirm", 0),
+    ("print(_s.begin", 0, 0.0),
+    ("print(_s.begin", 0, 0.3),
+    (WRITE, 0, 0.0),
+    (WRITE, 4, 0.1),
+    ("_s.check", 0, 0.3),
+    ("print(json.dumps(_s.test", 0, 0.2),
+    ("_s.switch", 0, 0.0),
+    ("_s.confirm", 0, 0.0),
+    ("_s.confirm", 0, 0.1),
+    ("_s.confirm", 0, 1.0),
 )
-CUTS_S = (0.0, 0.02, 0.3)  # after the code was sent
 
 
 class Cutter:
@@ -73,11 +76,11 @@ def test_power_cuts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.built(first)
     _work(lab, cache, first)
     count = {"old": 0, "new": 0}
-    for number, (step, before) in enumerate(STEPS):
+    for step, before, after_s in STEPS:
         version = lab.again(first)
         lab.built(version)
         lab.assign(version)
-        cutter.arm(step, before, CUTS_S[number % len(CUTS_S)])
+        cutter.arm(step, before, after_s)
         worker = Worker(lab.pico.port, Settings(), cache, lambda event: None, threading.Event())
         _rounds(worker, lambda: cutter.cut.is_set())
         booted, passed = lab.infers().split()
