@@ -107,6 +107,7 @@ def _onto(board: SerialDevice, identity: Identity, keys: str | None) -> list[str
     for path in written:
         talk.print(f"installed {path}", highlight=False)
     write_identity(board, identity)
+    board.start_program()
     return [CONFIG_PATH, *([KEYS_PATH] if keys else [])]
 
 
