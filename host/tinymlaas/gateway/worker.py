@@ -140,14 +140,22 @@ class Worker:
         update = Update(link, self.cache, offer, self._note, self.stop)
         self._note("offer", f"{update.name}, {offer.size} B")
         try:
-            said = self._install(update)
+            said = self._other_model(offer) or self._install(update)
         except Withdrawn:
             self._note("withdrawn", update.name)
             self.stop.wait(1.0)  # the server takes it out of its answers meanwhile
             return
         self._note("running" if said.finished == "success" else "failed", f"{update.name}: {_words(said)}")
         self._unheard[offer.action] = update, said
-        self._model = offer.model
+        if said.execution != "rejected":
+            self._model = offer.model
+
+    def _other_model(self, offer: Offer) -> Said | None:
+        """A refusal, when the device was enrolled for another model."""
+        mine = self._identity.model if self._identity else ""
+        if mine in ("", offer.model):
+            return None
+        return Said("rejected", detail=f"this device runs {mine}, not {offer.model}")
 
     def _install(self, update: Update) -> Said:
         try:
