@@ -29,19 +29,21 @@ import vfs
 vfs.umount("/")
 vfs.mount(vfs.VfsPosix({folder!r}), "/")
 import json, time
-from tinyml import ota
-client = ota.Client.from_file()
-count = 0
-while True:
-    client.poll()
-    model = client.model
-    for _ in range(10):
-        if model:
-            model.run()
-            count += 1
-        time.sleep_ms(50)
-    with open("/count.txt", "w") as f:
-        f.write(str(count))
+from tinyml.ota import Client
+with open("/tinyml_ota.json") as f:
+    known = json.load(f)
+client = Client(known["server"], known["device"], known["token"], known["model"], health_s=2)
+
+def work():
+    if client.model:
+        client.model.run()
+        client.runs += 1
+        if client.runs % 50 == 0:
+            with open("/count.txt", "a") as f:
+                f.write("50\\n")
+    time.sleep_ms(2)
+
+client.run(work)
 """
 
 

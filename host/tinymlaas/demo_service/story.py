@@ -156,8 +156,7 @@ class Story:
     def inferences(self) -> int:
         """How often the unix device has inferred since its start."""
         path = self.stage.folder / UNIX / "count.txt"
-        text = path.read_text() if path.exists() else ""
-        return int(text) if text else 0
+        return sum(map(int, path.read_text().split())) if path.exists() else 0
 
     def push(self, source: bytes) -> int:
         """A new version by `tinymlaas push`; its number."""

@@ -14,7 +14,7 @@ from ..errors import BoardError, DeviceError, ModuleError, ServiceError, TinymlE
 from .board import Board, visit
 from .cache import Cache
 from .events import Event, Tell
-from .link import Link, Said
+from .link import Link, Offer, Said
 from .update import Stopped, Update, Withdrawn
 
 MOST_WAIT_S = 60.0  # after failures, which double the wait from a second on
