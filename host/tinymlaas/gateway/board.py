@@ -47,36 +47,10 @@ gc.collect()
 print(json.dumps({"selftest": _ok, "inference_us": min(_t), "heap_free": gc.mem_free()}))
 """
 _CAPABILITIES = """
-import gc, json, os, sys, tinyml, _tinyml
-from tinyml import slots as _slots
-from tinyml.source import _largest_free, open_keys
-def _fingerprints():
-    f = open_keys()
-    if f is None:
-        return []
-    f.close()
-    from tinyml.trust import fingerprints
-    return fingerprints()
-def _is():
-    keys = _fingerprints()
-    gc.collect()
-    return {
-        "format": 1,
-        "board": sys.implementation._machine,
-        "port": sys.platform,
-        "micropython": ".".join(str(n) for n in sys.implementation.version[:3]),
-        "mpy": getattr(sys.implementation, "_mpy", 0),
-        "kernel_target": _tinyml.target(),
-        "runtime_version": _tinyml.RUNTIME_VERSION,
-        "format_version": _tinyml.FORMAT_VERSION,
-        "tinyml": tinyml.__version__,
-        "heap_free": gc.mem_free(),
-        "heap_block": _largest_free(),
-        "flash_free": _slots.flash_free(_slots.FOLDER),
-        "verifies": bool(keys),
-        "keys": keys,
-    }
-print(json.dumps(_is()))
+import gc, json
+from tinyml.capabilities import capabilities as _c
+gc.collect()
+print(json.dumps(_c(globals().get('_s'), 'gateway')))
 """
 
 
@@ -97,7 +71,7 @@ class Board:
         if model:
             self.open(model)
         found: dict[str, Any] = self._json(_CAPABILITIES)
-        return {**found, "link": "gateway"}
+        return found
 
     def open(self, model: str) -> None:
         """The places of a model; what runs is loaded."""
