@@ -101,7 +101,7 @@ def _token(client: Client, device: str, name: str, groups: list[str], gateway: s
 
 def _onto(board: SerialDevice, identity: Identity, keys: str | None) -> list[str]:
     with progress(f"{identity.device} → {board.port}") as update:
-        written = install(board, update, verifier=keys is not None, package="tinyml.slots")
+        written = install(board, update, verifier=keys is not None, package="tinyml.capabilities")
         if keys:
             install_keys(board, keys, update)
     for path in written:

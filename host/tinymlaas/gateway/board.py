@@ -75,13 +75,7 @@ class Board:
 
     def open(self, model: str) -> None:
         """The places of a model; what runs is loaded."""
-        try:
-            self._running = self._json(_OPEN.format(model=model), SLOW_S)
-        except DeviceError as error:
-            if "ImportError" not in str(error):
-                raise
-            what = str(error).splitlines()[-1]
-            raise BoardError(f"tinyml on the board is too old for updates ({what}): flash newer firmware") from error
+        self._running = self._json(_OPEN.format(model=model), SLOW_S)
 
     def running(self) -> tuple[str | None, int] | None:
         """SHA-256 (None: not installed over the air) and version of the module that runs; None when there is none."""
@@ -122,7 +116,13 @@ class Board:
         return found
 
     def _json(self, code: str, timeout: float = 30.0) -> Any:
-        lines = self._device.exec(code, timeout).decode("utf-8", "replace").strip().splitlines()
+        try:
+            lines = self._device.exec(code, timeout).decode("utf-8", "replace").strip().splitlines()
+        except DeviceError as error:
+            if "ImportError" not in str(error):
+                raise
+            what = str(error).splitlines()[-1]
+            raise BoardError(f"tinyml on the board is too old for updates ({what}): flash newer firmware") from error
         try:
             return json.loads(lines[-1])
         except (ValueError, IndexError) as error:
