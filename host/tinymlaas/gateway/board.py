@@ -16,21 +16,19 @@ from .link import Offer
 SLOW_S = 600.0  # for what runs inferences
 _RAISED = re.compile(r"^(\w+(?:Error|Exception|Interrupt)): (.*)$", re.DOTALL)
 
-# The program on the board may have the model's places open: its object is used, so that what is switched is switched in it, too.
-# Once chosen it stays: two objects would not know of each other's changes.
+# The program on the board may have the model's places open: its object is used, so that what is switched is switched in it, too;
+# two objects would not know of each other's changes.
 _OPEN = """
 import gc, json
 from tinyml import slots as _slots
 def _mine(v):
     return isinstance(v, _slots.Slots) and v.name == {model!r}
 _s = globals().get('_s')
+_found = [v for k, v in list(globals().items()) if k != '_s' and _mine(v)]
+if _found and _s not in _found:
+    _s = _found[0]
+_found = None
 if not _mine(_s):
-    _s = None
-    for _v in list(globals().values()):
-        if _mine(_v):
-            _s = _v
-    _v = None
-if _s is None:
     _s = _slots.Slots({model!r})
 gc.collect()
 print(json.dumps(_s.model and [_s.sha256, _s.version]))
