@@ -74,14 +74,19 @@ class Story:
 
     def first_rollout(self) -> None:
         """From nothing to a model that runs on both."""
-        parts = self.ended(self.rollout(self.good[PICO]), PROMISED_S)
-        _demand(len(parts) == 2 and {part["state"] for part in parts.values()} == {"confirmed"}, _states(parts))
-        for device in BOTH:
-            self.still(device)
+        self.bring(self.good[PICO])
         seconds = time.monotonic() - self.began
         _demand(seconds < PROMISED_S, f"it took {seconds:.0f} s, {PROMISED_S} s were promised")
         pictures = self.window.shoot("/", "both-run"), self.window.shoot(f"/devices/{PICO}", "device")
         self.say("", f"both run {seconds:.0f} s after the start; pictures {', '.join(pictures)}")
+
+    def bring(self, version: int) -> None:
+        """A version to both devices, which is what they should be running from now on."""
+        parts = self.ended(self.rollout(version), PROMISED_S)
+        _demand(len(parts) == 2 and {part["state"] for part in parts.values()} == {"confirmed"}, _states(parts))
+        self.good = dict.fromkeys(BOTH, version)
+        for device in BOTH:
+            self.still(device)
 
     def worse(self) -> None:
         """As good, but several times as slow: the limits stop it after the first device, which then goes back."""
@@ -113,7 +118,8 @@ class Story:
         self.refused("forged", version, "no release key of this device vouches for")
 
     def older(self) -> None:
-        """He replays what was once rightly signed."""
+        """He replays what was once rightly signed, after something newer has run."""
+        self.bring(self.push(DIGITS.read_bytes()))
         version = self.prepared()
         thief.replay(self.stage.data, "digits", 1, version)
         self.refused("older", version, "older")
