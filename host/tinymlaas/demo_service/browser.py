@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ToolchainError
 
+UPLOAD_MS = 120_000  # it is answered when the model has been compiled
 _WIDTH, _HEIGHT = 1240, 800
 _OPTIONS = [
     "--no-sandbox",
@@ -39,6 +40,16 @@ class Window:
         self.page.get_by_label("Token").fill(token)
         self.page.get_by_role("button", name="Sign in").click()
         self.page.get_by_role("heading", name="Fleet").wait_for()
+
+    def upload(self, model: Path, labels: str) -> None:
+        """A model by the form of the first page."""
+        self.page.goto(self.url + "/")
+        form = self.page.locator("form.upload")
+        form.locator("input[type=file]").set_input_files(model)
+        form.get_by_text("Labels and note").click()
+        form.get_by_label("Labels, one per line").fill(labels)
+        form.get_by_role("button", name="Upload").click()
+        self.page.wait_for_url("**/models/*", timeout=UPLOAD_MS)
 
     def shoot(self, path: str, name: str) -> str:
         """The name of a picture of a page."""

@@ -51,14 +51,14 @@ class Story:
         self.server_gone()
 
     def upload_first(self) -> None:
-        """The digits model, from the command line."""
+        """The digits model, on the page."""
         self.window.sign_in(self.stage.token)
         self.window.shoot("/", "nobody-there-yet")
-        version = self.push(DIGITS.read_bytes())
+        self.window.upload(DIGITS, (EXAMPLE / "labels.txt").read_text())
+        version = int(self.client.get("/models/digits")[0]["number"])
         self.good = dict.fromkeys(BOTH, version)
-        self.say(
-            "push", f"digits v{version} is in the catalogue; picture {self.window.shoot('/models/digits', 'model')}"
-        )
+        picture = self.window.shoot("/models/digits", "model")
+        self.say("upload", f"digits v{version} is in the catalogue, uploaded on the page; picture {picture}")
 
     def start_devices(self) -> None:
         """A Pico behind the gateway, and a device of the unix port on HTTP; both in one group."""
