@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..device.identity import CONFIG_PATH, Identity, write_identity
-from ..device.install import KEYS_PATH, install
+from ..device.install import KEYS_PATH, VERIFIER, install
 from ..device.keys import install_keys
 from ..device.transport import SerialDevice
 from ..errors import ServiceError, TinymlError, UsageError
@@ -101,7 +101,7 @@ def _token(client: Client, device: str, name: str, groups: list[str], gateway: s
 
 def _onto(board: SerialDevice, identity: Identity, keys: str | None) -> list[str]:
     with progress(f"{identity.device} → {board.port}") as update:
-        written = install(board, update, verifier=keys is not None, package="tinyml.capabilities")
+        written = install(board, update, parts=[VERIFIER] if keys else [], packages=["tinyml.capabilities"])
         if keys:
             install_keys(board, keys, update)
     for path in written:
