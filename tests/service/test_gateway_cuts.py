@@ -67,6 +67,7 @@ class Cutter:
         self.cut.set()
 
 
+@pytest.mark.slow
 def test_power_cuts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each cut a working model boots; then the update is completed."""
     cutter = Cutter(lab.pico, monkeypatch)
