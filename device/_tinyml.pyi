@@ -44,6 +44,10 @@ class Model:
         """
     def restart(self) -> None:
         """The next step begins an inference."""
+    def reset(self) -> None:
+        """As after loading: the state at its beginning, no inference begun."""
+    def state(self) -> memoryview:
+        """Writable view of what is kept between runs; empty for models that keep nothing."""
     def run_slice(self, record: int, slice: int) -> int:
         """Run one slice of a record, if it has that many; returns how many it has, at least 1. Raises IndexError.
 

@@ -43,6 +43,7 @@ static mp_obj_t model_make_new(const mp_obj_type_t *type, size_t n_args, size_t 
     self->plan = plan;
     self->arena = m_malloc(plan.header->arena_bytes);
     memset(self->arena, 0, plan.header->arena_bytes);
+    tml_reset(&self->plan, self->arena);
     return MP_OBJ_FROM_PTR(self);
 }
 
@@ -116,7 +117,7 @@ static uint32_t ticks_since(uint32_t start, const ticker_t *ticker) {
 static mp_obj_t model_profile(mp_obj_t self_in, mp_obj_t clock) {
     model_t *self = get_model_anew(self_in);
     const ticker_t ticker = get_ticker(clock);
-    uint32_t n = self->plan.header->n_records;
+    uint32_t n = TML_N_RECORDS(self->plan.header);
     mp_obj_tuple_t *ticks = MP_OBJ_TO_PTR(mp_obj_new_tuple(n, NULL));
     for (uint32_t i = 0; i < n; i++) {
         uint32_t start = ticks_since(0, &ticker);
@@ -130,7 +131,7 @@ static MP_DEFINE_CONST_FUN_OBJ_2(model_profile_obj, model_profile);
 // run_slice(record, slice): one slice of a record; returns how many it has.
 static mp_obj_t model_run_slice(mp_obj_t self_in, mp_obj_t record_in, mp_obj_t slice_in) {
     model_t *self = get_model_anew(self_in);
-    uint32_t record = get_index(record_in, self->plan.header->n_records);
+    uint32_t record = get_index(record_in, TML_N_RECORDS(self->plan.header));
     uint32_t slice = get_index(slice_in, UINT32_MAX);
     return mp_obj_new_int_from_uint(tml_run_slice(&self->plan, self->arena, record, slice, TML_PLANNED_SCRATCH));
 }
@@ -161,6 +162,14 @@ static mp_obj_t model_restart(mp_obj_t self_in) {
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(model_restart_obj, model_restart);
+
+// reset(): as after loading, but for what inputs hold.
+static mp_obj_t model_reset(mp_obj_t self_in) {
+    model_t *self = get_model_anew(self_in);
+    tml_reset(&self->plan, self->arena);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(model_reset_obj, model_reset);
 
 // selftest(index): how many output bytes differ from the expected ones.
 static mp_obj_t model_selftest(mp_obj_t self_in, mp_obj_t index_in) {
@@ -222,6 +231,13 @@ static mp_obj_t model_tensor(mp_obj_t self_in, mp_obj_t index_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(model_tensor_obj, model_tensor);
 
+// state(): writable view of what is kept between runs.
+static mp_obj_t model_state(mp_obj_t self_in) {
+    model_t *self = get_model(self_in);
+    return MP_OBJ_FROM_PTR(new_memoryview('B' | MP_OBJ_ARRAY_TYPECODE_FLAG_RW, TML_STATE_BYTES(self->plan.header), self->arena));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(model_state_obj, model_state);
+
 static mp_obj_t get_target(void) {
     size_t length = 0;
     while (tml_target.name[length] != 0) {
@@ -238,6 +254,8 @@ static MP_DEFINE_CONST_FUN_OBJ_0(get_target_obj, get_target);
     X(MP_QSTR_profile, model_profile_obj) \
     X(MP_QSTR_step, model_step_obj) \
     X(MP_QSTR_restart, model_restart_obj) \
+    X(MP_QSTR_reset, model_reset_obj) \
+    X(MP_QSTR_state, model_state_obj) \
     X(MP_QSTR_run_slice, model_run_slice_obj) \
     X(MP_QSTR_selftest, model_selftest_obj) \
     X(MP_QSTR_tensor, model_tensor_obj)

@@ -15,8 +15,16 @@ void tml_run_record(const tml_plan_t *plan, uint8_t *arena, uint32_t index) {
 }
 
 void tml_run(const tml_plan_t *plan, uint8_t *arena) {
-    for (uint32_t i = 0; i < plan->header->n_records; i++) {
+    const uint32_t n_records = TML_N_RECORDS(plan->header);
+    for (uint32_t i = 0; i < n_records; i++) {
         tml_run_record(plan, arena, i);
+    }
+}
+
+void tml_reset(const tml_plan_t *plan, uint8_t *arena) {
+    const tml_context_t context = {arena, plan->module};
+    for (const tml_record_t *record = plan->records - plan->header->n_init; record < plan->records; record++) {
+        kernel_of(plan->target, &record->head)(&context, record);
     }
 }
 
@@ -34,7 +42,7 @@ uint32_t tml_run_slice(const tml_plan_t *plan, uint8_t *arena, uint32_t index, u
 }
 
 bool tml_step(const tml_plan_t *plan, uint8_t *arena, tml_position_t *position) {
-    const uint32_t n_records = plan->header->n_records;
+    const uint32_t n_records = TML_N_RECORDS(plan->header);
     if (position->record < n_records) {
         const uint32_t slices = tml_run_slice(plan, arena, position->record, position->slice, TML_PLANNED_SCRATCH);
         if (++position->slice < slices) {
@@ -85,7 +93,9 @@ uint32_t tml_selftest(const tml_plan_t *plan, uint8_t *arena, uint32_t index) {
     for (; tensor < plan->tensors + header->n_inputs; tensor++) {
         tml_selftest_fill(&state, arena + tensor->offset, tensor->bytes);
     }
+    tml_reset(plan, arena);
     tml_run(plan, arena);
+    tml_reset(plan, arena);
     const uint8_t *expected = vector + 4;
     uint32_t differences = 0;
     for (; tensor < plan->tensors + header->n_inputs + header->n_outputs; tensor++) {

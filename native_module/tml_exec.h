@@ -5,7 +5,11 @@
 #include "tml_load.h"
 
 // Arena: plan->header->arena_bytes bytes, 16-byte aligned.
+// A model with state: tml_reset first.
 void tml_run(const tml_plan_t *plan, uint8_t *arena);
+
+// Puts the state at its beginning; nothing for models without.
+void tml_reset(const tml_plan_t *plan, uint8_t *arena);
 
 // Runs one record, for profiles and cooperative inference.
 void tml_run_record(const tml_plan_t *plan, uint8_t *arena, uint32_t index);
@@ -26,7 +30,7 @@ typedef struct {
 // Runs the next slice. Returns true when it was the last of the inference, with the position at the beginning again.
 bool tml_step(const tml_plan_t *plan, uint8_t *arena, tml_position_t *position);
 
-// Self-test vector `index`: fills the inputs from its seed, runs, compares. Returns the number of output bytes that differ.
+// Self-test vector `index`, with the state at its beginning before and after: fills the inputs from its seed, runs, compares. Returns the number of output bytes that differ.
 uint32_t tml_selftest(const tml_plan_t *plan, uint8_t *arena, uint32_t index);
 
 // The input bytes of a self-test vector: xorshift32 from the seed, the top byte of each state in turn.

@@ -88,11 +88,11 @@ typedef struct {
     uint8_t n_inputs; // 24: number of input tensors
     uint8_t n_outputs; // 25: number of output tensors
     uint8_t n_selftests; // 26: number of self-test vectors
-    uint8_t reserved0; // 27: zero
+    uint8_t n_init; // 27: how many of the operator records come first, to be run once: they put the state at its beginning
     uint16_t n_records; // 28: number of operator records
-    uint16_t reserved1; // 30: zero
+    uint16_t state_blocks; // 30: state between runs at the start of the arena, in 16 bytes
     uint32_t tensors_offset; // 32: inputs then outputs, one `tensor` each
-    uint32_t records_offset; // 36: operator records, 64 bytes each, in order of execution
+    uint32_t records_offset; // 36: operator records, 64 bytes each, in order of execution, those of `n_init` first
     uint32_t constants_offset; // 40: weights and per-channel parameters, multiple of 16
     uint32_t constants_bytes; // 44: size of the constants
     uint32_t selftests_offset; // 48: self-test vectors

@@ -74,6 +74,12 @@ static tml_status_t check_sizes(const tml_header_t *header, size_t size, tml_fau
     if (header->scratch_bytes > header->arena_bytes) {
         return fail(fault, TML_ARENA, header->scratch_bytes, header->arena_bytes);
     }
+    if (TML_STATE_BYTES(header) > header->arena_bytes) {
+        return fail(fault, TML_ARENA, TML_STATE_BYTES(header), header->arena_bytes);
+    }
+    if (header->n_init > header->n_records) {
+        return fail(fault, TML_SECTION, header->n_init, header->n_records);
+    }
     return TML_OK;
 }
 
@@ -218,5 +224,9 @@ tml_status_t tml_load(tml_plan_t *plan, const uint8_t *module, size_t size, cons
     plan->tensors = (const tml_tensor_t *)(const void *)(module + plan->header->tensors_offset);
     plan->records = (const tml_record_t *)(const void *)(module + plan->header->records_offset);
     status = check_tensors(plan, fault);
-    return status != TML_OK ? status : check_records(plan, fault);
+    if (status == TML_OK) {
+        status = check_records(plan, fault);
+    }
+    plan->records += plan->header->n_init;
+    return status;
 }

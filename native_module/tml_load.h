@@ -9,9 +9,13 @@ typedef struct {
     const uint8_t *module;
     const tml_header_t *header;
     const tml_tensor_t *tensors; // n_inputs, then n_outputs
-    const tml_record_t *records;
+    const tml_record_t *records; // what a run does; before them lie those that put the state at its beginning
     const tml_target_t *target;
 } tml_plan_t;
+
+// Records of a run, without those that put the state at its beginning; and the bytes of the state, at the start of the arena.
+#define TML_N_RECORDS(header) ((uint32_t)(header)->n_records - (header)->n_init)
+#define TML_STATE_BYTES(header) ((uint32_t)(header)->state_blocks * TML_ALIGN)
 
 // Checks everything once. On failure the plan is unusable and fault holds the numbers.
 tml_status_t tml_load(tml_plan_t *plan, const uint8_t *module, size_t size, const tml_target_t *target, tml_fault_t *fault);

@@ -88,10 +88,11 @@ class Model:
         Raises ValueError when the module has no vectors.
         """
     def reset(self) -> None:
-        """Forget what a stateful model remembers between runs, and an inference that step() began.
-
-        No operator of this version keeps state.
-        """
+        """Forget what a stateful model remembers between runs, and an inference that step() began."""
+    def get_state(self) -> bytes:
+        """What a stateful model remembers between runs, for set_state(); empty for one that remembers nothing."""
+    def set_state(self, state: Buffer) -> None:
+        """Go on where get_state() of the same module was called. Raises ValueError for another length."""
     @property
     def ram(self) -> int:
         """Bytes of heap: the arena, and the module where it is not used in place."""

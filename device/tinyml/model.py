@@ -124,9 +124,21 @@ class Model:
         return all(self._native.selftest(i) == 0 for i in range(self.n_selftests))
 
     def reset(self):
-        """Forgets what a stateful model remembers between runs (these remember nothing), and an inference that step() began."""
+        """Forgets what a stateful model remembers between runs, and an inference that step() began."""
         self._task = None
+        self._native.reset()
+
+    def get_state(self):
+        """What a stateful model remembers between runs, as bytes for set_state(); empty for one that remembers nothing."""
+        return bytes(self._native.state())
+
+    def set_state(self, state):
+        """Goes on where get_state() of the same module was called."""
+        view = self._native.state()
+        if len(state) != len(view):
+            raise ValueError("state has %d bytes, this module's has %d" % (len(state), len(view)))
         self._native.restart()
+        view[:] = state
 
     def __repr__(self):
         shape = "x".join(str(d) for d in self.input_shape[0][1:] or self.input_shape[0])

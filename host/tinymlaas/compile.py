@@ -12,7 +12,7 @@ from . import __version__
 from .errors import PlanError
 from .evaluate import evaluate
 from .graph import Array, Graph, Op
-from .memory import assign, live_bytes
+from .memory import assign_behind, live_bytes
 from .ops import OPS
 from .pack import SelfTest, pack, selftest_inputs, selftest_of
 from .passes.pipeline import run_passes
@@ -50,18 +50,27 @@ def compile_model(data: bytes, name: str, target: str = "any", metadata: dict[st
 
 def plan_graph(graph: Graph, target: str, metadata: dict[str, Any]) -> Plan:
     """Lower, find lifetimes, assign memory, and have it checked by the independent verifier."""
+    graph = _in_place(graph)
     steps = (choose(graph, op, step, target) for op in graph.ops for step in plain_steps(graph, op, target))
     return plan_steps(graph, target, tuple(steps), metadata)
 
 
+def _in_place(graph: Graph) -> Graph:
+    """What becomes a state lies where the state lies: it is written when nobody reads the old one any more."""
+    tensors = list(graph.tensors)
+    for state in graph.states:
+        tensors[state.written] = replace(tensors[state.written], storage=state.read)
+    return replace(graph, tensors=tuple(tensors))
+
+
 def plan_steps(graph: Graph, target: str, steps: tuple[Step, ...], metadata: dict[str, Any]) -> Plan:
     """The plan of steps that have been chosen."""
-    spans = lifetimes(steps, graph.tensors, graph.inputs, graph.outputs)
-    placed, arena_bytes = assign(spans)
+    states = [s.read for s in graph.states]
+    spans = lifetimes(steps, graph.tensors, graph.inputs, graph.outputs, states)
+    placed, arena_bytes, state_bytes = assign_behind(spans, states)
     bound = live_bytes(spans, scratch=False)
-    plan = Plan(
-        graph.name, target, graph.tensors, graph.inputs, graph.outputs, steps, placed, arena_bytes, bound, metadata
-    )
+    sizes = (arena_bytes, bound, metadata, graph.states, state_bytes)
+    plan = Plan(graph.name, target, graph.tensors, graph.inputs, graph.outputs, steps, placed, *sizes)
     verify_plan(plan)
     return plan
 

@@ -154,6 +154,16 @@ class NativeModel:
         tensors = [self._tensor(i) for i in range(self.header["n_inputs"] + self.header["n_outputs"])]
         self.inputs = tensors[: self.header["n_inputs"]]
         self.outputs = tensors[self.header["n_inputs"] :]
+        self.reset()
+
+    def reset(self) -> None:
+        """The state at its beginning."""
+        self._lib.tml_reset(ctypes.byref(self._plan), ctypes.c_void_p(self.arena.ctypes.data))
+
+    @property
+    def state(self) -> Bytes:
+        """A view of what is kept between runs."""
+        return self.arena[: self.header["state_blocks"] * ALIGN]
 
     def run(self, inputs: Sequence[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
         """One inference. Inputs in the model's own shapes and dtypes; returns copies of the outputs."""

@@ -12,7 +12,7 @@ from .ops import OPS
 
 
 def evaluate(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
-    """Outputs for ``inputs``, both in the graph's order, shapes and dtypes. Raises UsageError for other inputs."""
+    """Outputs for ``inputs``, both in the graph's order, shapes and dtypes, at the first run. Raises UsageError for other inputs."""
     values = evaluate_all(graph, inputs)
     return [value_of(graph, values, t) for t in graph.outputs]
 
@@ -57,4 +57,7 @@ def _checked(graph: Graph, inputs: Sequence[Array]) -> dict[int, Array]:
                 f"{graph.name}: input '{tensor.name}' is {tensor.dtype} {list(tensor.shape)}, given was {given}"
             )
         values[index] = value
+    for state in graph.states:
+        tensor = graph.tensor(state.read)
+        values[state.read] = np.frombuffer(state.initial, tensor.dtype).reshape(tensor.shape)
     return values

@@ -82,6 +82,15 @@ class Op:
     attrs: Any
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """A variable: the tensor that holds what the last run left, the one that becomes that, and the bytes before the first run."""
+
+    read: int
+    written: int
+    initial: bytes
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
     """Operators in an order that can be executed."""
@@ -92,6 +101,12 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     metadata: dict[str, Any] = field(default_factory=dict)
+    states: tuple[State, ...] = ()
+
+    @property
+    def pinned(self) -> set[int]:
+        """Tensors that others may not replace: inputs, outputs, and what states are read from and written to."""
+        return {*self.inputs, *self.outputs, *(t for s in self.states for t in (s.read, s.written))}
 
     def tensor(self, index: int) -> Tensor:
         """The tensor of an index."""

@@ -44,6 +44,16 @@ def assign(spans: Sequence[Span]) -> tuple[tuple[Span, ...], int]:
     return best, arena_size(best)
 
 
+def assign_behind(spans: Sequence[Span], states: Sequence[int]) -> tuple[tuple[Span, ...], int, int]:
+    """Offsets with the states one after the other at the start of the arena; the arena's size, and the states', in bytes."""
+    kept, at = [], 0
+    for span in (s for s in spans if s.tensor in states):
+        kept.append(replace(span, offset=at))
+        at += aligned(span.bytes)
+    placed, size = assign([s for s in spans if s.tensor not in states])
+    return (*kept, *(replace(s, offset=s.offset + at) for s in placed)), size + at, at
+
+
 def arena_size(spans: Sequence[Span]) -> int:
     """End of the highest span, a multiple of 16."""
     return max((s.offset + aligned(s.bytes) for s in spans), default=0)

@@ -28,7 +28,7 @@ def _move(limits: str = "constant parameters") -> Note:
 
 NOTES: dict[str, Note] = {
     "CONV_2D": Note("CONV_2D", "batch 1, symmetric constant weights, no groups; up to 65 535 per dimension, stride and dilation to 255"),
-    "DEPTHWISE_CONV_2D": Note("DEPTHWISE_CONV_2D", "as CONV_2D; any depth multiplier"),
+    "DEPTHWISE_CONV_2D": Note("DEPTHWISE_CONV_2D, CONV_2D", "as CONV_2D; any depth multiplier"),
     "FULLY_CONNECTED": Note("FULLY_CONNECTED", "constant weights, per tensor or per channel"),
     "AVERAGE_POOL_2D": Note("AVERAGE_POOL_2D", "batch 1, no rescaling"),
     "MAX_POOL_2D": Note("MAX_POOL_2D", "batch 1, no rescaling"),
@@ -78,6 +78,10 @@ NOTES: dict[str, Note] = {
     "RESIZE_NEAREST_NEIGHBOR": _move("constant size"),
     "MIRROR_PAD": _move(),
     "REVERSE_V2": _move("constant axes"),
+    "VAR_HANDLE": Note("", "streaming models: the importer makes states of variables", "resource"),
+    "READ_VARIABLE": Note("", "before the variable is assigned", _ANY),
+    "ASSIGN_VARIABLE": Note(_MOVES, "once for each variable", _ANY),
+    "CALL_ONCE": Note("", "of a subgraph that assigns constants to variables"),
     "SHAPE": Note("", "computed by the compiler", "int32"),
 }  # fmt: skip
 

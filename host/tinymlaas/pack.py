@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .graph import Array, Tensor
+from .graph import Array, Op, State, Tensor
 from .memory import aligned
 from .plan import Plan, Step
 from .planfmt import (
@@ -22,6 +22,7 @@ from .planfmt import (
     MAX_RANK,
     OPERATORS,
     RECORD_BYTES,
+    STATEFUL,
     TARGETS,
     TENSOR,
     record_layout,
@@ -56,15 +57,18 @@ def pack(plan: Plan, selftests: Sequence[SelfTest] = ()) -> bytes:
     tests = b"".join(_selftest(t) for t in selftests)
     metadata = json.dumps(plan.metadata, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
     tensors_at = HEADER.nbytes
+    beginnings = [_beginning(plan, s) for s in plan.states]
+    n_records = len(beginnings) + len(plan.steps)
     records_at = aligned(tensors_at + TENSOR.nbytes * (len(plan.inputs) + len(plan.outputs)), 4)
-    tests_at = records_at + RECORD_BYTES * len(plan.steps)
+    tests_at = records_at + RECORD_BYTES * n_records
     metadata_at = tests_at + len(tests)
     constants_at = aligned(metadata_at + len(metadata))
-    constants, places = _constants(plan.steps, constants_at)
+    constants, places = _constants((*beginnings, *plan.steps), constants_at)
+    records = (*beginnings, *plan.steps)
     payload = _join(
         tensors_at,
         (tensors_at, b"".join(_tensor(plan, t) for t in plan.inputs + plan.outputs)),
-        (records_at, b"".join(_record(plan, n, places) for n in range(len(plan.steps)))),
+        (records_at, b"".join(_record(plan, s, n - len(beginnings), places) for n, s in enumerate(records))),
         (tests_at, tests),
         (metadata_at, metadata),
         (constants_at, constants),
@@ -73,7 +77,7 @@ def pack(plan: Plan, selftests: Sequence[SelfTest] = ()) -> bytes:
         {
             "magic": MAGIC,
             "format_version": FORMAT_VERSION,
-            "min_runtime": max((runtime_of(s.operator) for s in plan.steps), default=1),
+            "min_runtime": max((runtime_of(s.operator) for s in records), default=1),
             "file_bytes": HEADER.nbytes + len(payload),
             "target": TARGETS[plan.target],
             "arena_bytes": plan.arena_bytes,
@@ -81,7 +85,10 @@ def pack(plan: Plan, selftests: Sequence[SelfTest] = ()) -> bytes:
             "n_inputs": len(plan.inputs),
             "n_outputs": len(plan.outputs),
             "n_selftests": len(selftests),
-            "n_records": len(plan.steps),
+            "n_records": n_records,
+            "n_init": len(beginnings),
+            "flags": STATEFUL if plan.states else 0,
+            "state_blocks": plan.state_bytes // ALIGN,
             "tensors_offset": tensors_at,
             "records_offset": records_at,
             "constants_offset": constants_at,
@@ -120,8 +127,21 @@ def _constants(steps: Sequence[Step], start: int) -> tuple[bytes, dict[bytes, in
     return bytes(blob), places
 
 
-def _record(plan: Plan, number: int, places: dict[bytes, int]) -> bytes:
-    step = plan.steps[number]
+def _beginning(plan: Plan, state: State) -> Step:
+    """Puts a state at its beginning: a MOVE of constants, of a single one where all bytes are the same."""
+    same = len(set(state.initial)) == 1
+    fields = {
+        "count": [1, 1, 1, len(state.initial)],
+        "in_stride": [0, 0, 0, 0 if same else 1],
+        "out_stride": [0, 0, 0, 1],
+        "constant": 1,
+    }
+    op = Op("MOVE", plan.tensors[state.read].name, -1, (), (state.read,), None)
+    return Step("MOVE", op, fields, {"output": state.read}, {"input": state.initial[:1] if same else state.initial})
+
+
+def _record(plan: Plan, step: Step, number: int, places: dict[bytes, int]) -> bytes:
+    """``number``: of the step, counted from the first that runs each time."""
     fields = dict(step.fields, op=OPERATORS[step.operator][0])
     fields |= {name: plan.offset(tensor) for name, tensor in step.operands.items()}
     fields |= {name: places[data] for name, data in step.constants.items()}

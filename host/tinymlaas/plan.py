@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .graph import Op, Tensor, storage_of
+from .graph import Op, State, Tensor, storage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ class Plan:
     arena_bytes: int
     lower_bound_bytes: int  # largest sum of live tensors, without scratch
     metadata: dict[str, Any]
+    states: tuple[State, ...] = ()
+    state_bytes: int = 0  # of the arena's start
 
     def offset(self, tensor: int) -> int:
         """Arena offset of a tensor, or of what it is a view of."""

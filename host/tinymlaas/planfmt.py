@@ -18,6 +18,7 @@ RUNTIME_VERSION = 2
 ALIGN = 16  # of the module in memory, of every constant in it, and of every tensor in the arena
 RECORD_BYTES = 64
 MAX_RANK = 6
+STATEFUL = 1  # flag of the header
 MAX_MODULE_BYTES = 1 << 28  # keeps every 32-bit sum of an offset and a size far from overflow
 
 # Kernel targets: who may run a module. `any` modules use the plain layouts and run everywhere.
@@ -120,11 +121,17 @@ HEADER = Layout(
         Field("n_inputs", "u8", "number of input tensors"),
         Field("n_outputs", "u8", "number of output tensors"),
         Field("n_selftests", "u8", "number of self-test vectors"),
-        Field("reserved0", "u8", "zero"),
+        Field(
+            "n_init",
+            "u8",
+            "how many of the operator records come first, to be run once: they put the state at its beginning",
+        ),
         Field("n_records", "u16", "number of operator records"),
-        Field("reserved1", "u16", "zero"),
+        Field("state_blocks", "u16", "state between runs at the start of the arena, in 16 bytes"),
         Field("tensors_offset", "u32", "inputs then outputs, one `tensor` each"),
-        Field("records_offset", "u32", "operator records, 64 bytes each, in order of execution"),
+        Field(
+            "records_offset", "u32", "operator records, 64 bytes each, in order of execution, those of `n_init` first"
+        ),
         Field("constants_offset", "u32", "weights and per-channel parameters, multiple of 16"),
         Field("constants_bytes", "u32", "size of the constants"),
         Field("selftests_offset", "u32", "self-test vectors"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .graph import Array, Graph, Tensor
+from .graph import Array, Graph, Tensor, storage_of
 from .ops import OPS
 from .plan import Plan, Span, Step
 
@@ -14,10 +14,12 @@ _POISON = 0xA5
 
 
 def simulate(graph: Graph, plan: Plan, inputs: Sequence[Array]) -> list[Array]:
-    """Outputs of one run; ``inputs`` in the order of ``plan.inputs``. Equal to ``evaluate`` if and only if the memory plan holds."""
+    """Outputs of the first run; ``inputs`` in the order of ``plan.inputs``. Equal to ``evaluate`` if and only if the memory plan holds."""
     arena = np.full(plan.arena_bytes, _POISON, np.uint8)
     for tensor, value in zip(plan.inputs, inputs, strict=True):
         _store(arena, plan.span(tensor), value)
+    for state in plan.states:
+        _store(arena, plan.span(state.read), np.frombuffer(state.initial, np.uint8))
     for number, step in enumerate(plan.steps):
         _poison(arena, plan, number)
         _step(graph, plan, step, arena)
@@ -34,7 +36,7 @@ def _step(graph: Graph, plan: Plan, step: Step, arena: Array) -> None:
             if constant
             else _load(arena, plan.span(graph.storage(index)), plan.tensors[index])
         )
-    written = [graph.storage(t) for t in step.op.outputs]
+    written = [storage_of(plan.tensors, t) for t in step.op.outputs]
     results = OPS[step.op.code].evaluate(graph, step.op, values)
     _store(arena, plan.span(step.operands["output"]), results[written.index(step.operands["output"])])
 

@@ -42,7 +42,7 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A decoded module; ``records`` are (operator name, fields)."""
+    """A decoded module; ``records`` are (operator name, fields) of what each run does."""
 
     header: dict[str, Any]
     target: str
@@ -64,7 +64,8 @@ def unpack(data: bytes, name: str = "module") -> Module:
     try:
         metadata = json.loads(_slice(data, header["metadata_offset"], header["metadata_bytes"]) or b"{}")
         tensors = _tensors(data, header, metadata)
-        records = tuple(_record(data, header["records_offset"] + i * RECORD_BYTES) for i in range(header["n_records"]))
+        numbers = range(header["n_init"], header["n_records"])
+        records = tuple(_record(data, header["records_offset"] + i * RECORD_BYTES) for i in numbers)
     except (struct.error, ValueError, KeyError, AttributeError) as error:
         raise ModuleError(f"{name}: damaged: {error}") from error
     inputs, outputs = tensors[: header["n_inputs"]], tensors[header["n_inputs"] :]

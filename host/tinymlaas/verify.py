@@ -24,7 +24,7 @@ def _check_bounds(plan: Plan, span: Span) -> None:
 def _check_dataflow(plan: Plan) -> None:
     """Plays the schedule: each byte of the arena knows which tensor wrote it last; a read must find its own."""
     owner: list[object] = [None] * plan.arena_bytes
-    for tensor in plan.inputs:
+    for tensor in (*plan.inputs, *(s.read for s in plan.states)):
         _write(owner, plan.span(tensor))
     for number, step in enumerate(plan.steps):
         reads = [plan.span(t) for name, t in step.operands.items() if name != "output"]
@@ -36,7 +36,7 @@ def _check_dataflow(plan: Plan) -> None:
         _write(owner, plan.span(step.operands["output"]))
         for span in reads:  # an operator may read its inputs until it has written its last output
             _read(plan, owner, span, f"step {number}, while it writes")
-    for tensor in plan.outputs:
+    for tensor in (*plan.outputs, *(s.read for s in plan.states)):
         _read(plan, owner, plan.span(tensor), "the end")
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 from typer.testing import CliRunner
 
 from tests.support import models
@@ -31,9 +32,13 @@ def test_document_is_up_to_date():
 @pytest.mark.parametrize("op", models.SINGLE_OPS)
 def test_kernels_are_those_of_the_list(op):
     known = set(operators.NOTES[op.split()[0]].kernels.split(", ")) | {"COPY"}
-    for _ in range(10):
-        model = models.SINGLE_OPS[op].example()
+
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(models.SINGLE_OPS[op])
+    def check(model: bytes) -> None:
         assert {s.operator for s in compile_model(model, op).plan.steps} <= known
+
+    check()
 
 
 def mixed() -> bytes:

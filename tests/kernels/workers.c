@@ -19,7 +19,7 @@ typedef struct {
 
 static void *work(void *argument) {
     worker_t *worker = argument;
-    for (uint32_t record = 0; record < worker->plan->header->n_records; record++) {
+    for (uint32_t record = 0; record < TML_N_RECORDS(worker->plan->header); record++) {
         uint32_t slice = worker->number;
         while (slice < tml_run_slice(worker->plan, worker->arena, record, slice, worker->scratch)) {
             slice += WORKERS;

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.kernels import library
-from tests.support.small_module import small_module, small_tflite
+from tests.support.small_module import small_module, small_streaming, small_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.ctypes_host import aligned_bytes
 from tinymlaas.errors import ModuleError
@@ -141,6 +141,26 @@ def test_inputs_must_fit():
         model.run_bytes(bytes(49))
     with pytest.raises(ModuleError, match="input is float64"):
         model.run([np.zeros((1, 5, 5, 2))])
+
+
+# Modules with state
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [("n_init", 5, "section reaches outside the file: 5 > 4"), ("state_blocks", 60000, "reaches outside the arena")],
+)
+def test_state_faults(name, value, message):
+    with pytest.raises(ModuleError, match=message):
+        library().load(patched(HEADER, name, value, module=small_streaming()))
+
+
+def test_state_is_what_the_last_run_left():
+    model = library().load(small_streaming())
+    assert model.selftest() == [0]
+    assert model.state.tobytes() == bytes(range(12)) + bytes(4)
+    model.run([np.full((1, 2, 4), 7, np.int8)])
+    assert model.state.tobytes()[:12] == bytes(range(8, 12)) + bytes([7] * 8)
 
 
 # Signed modules: the loader checks where things lie, not who signed

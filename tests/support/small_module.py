@@ -7,7 +7,13 @@ from functools import cache
 import numpy as np
 
 from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
-from tinymlaas.compile import compile_model
+from tinymlaas.compile import compile_model, plan_graph
+from tinymlaas.evaluate import evaluate
+from tinymlaas.graph import Graph, Op, Quant, State, Tensor
+from tinymlaas.ops.concatenation import Concatenation
+from tinymlaas.ops.movement import NoAttributes
+from tinymlaas.pack import pack, selftest_inputs, selftest_of
+from tinymlaas.passes.pipeline import run_passes
 
 # 0 is NONE and 1 RELU in the schema's ActivationFunctionType; padding 0 is SAME, 1 is VALID.
 _WINDOW = {"padding": 0, "strideH": 1, "strideW": 1}
@@ -74,6 +80,26 @@ def small_tflite() -> bytes:
         OpSpec("GATHER", (22, 23), (24,), {"axis": 1}),
     ]
     return write_tflite(tensors, ops, [0], [15, 17, 21, 24])
+
+
+@cache
+def small_streaming() -> bytes:
+    """A module that remembers the last three of five rows, for any target."""
+    rows, quant = lambda n: (1, n, 4), Quant((0.05,), (3,))
+    shapes = {"new": rows(2), "old": rows(3), "all": rows(5), "kept": rows(3), "state": rows(3)}
+    places = [
+        Tensor(n, (3,), "int32", None, np.array(v, np.int32)) for n, v in (("begin", [0, 2, 0]), ("size", [1, 3, 4]))
+    ]
+    tensors = (*(Tensor(name, shape, "int8", quant) for name, shape in shapes.items()), *places)
+    ops = (
+        Op("CONCATENATION", "all", 0, (1, 0), (2,), Concatenation(1, "NONE")),
+        Op("SLICE", "kept", 1, (2, 5, 6), (3,), NoAttributes()),
+        Op("ASSIGN_VARIABLE", "state", 2, (3,), (4,), NoAttributes()),
+    )
+    graph = Graph("stream", tensors, ops, (0,), (2,), states=(State(1, 4, bytes(range(12))),))
+    inputs = [np.frombuffer(x, np.int8).reshape(rows(2)) for x in selftest_inputs(1, [8])]
+    tests = [selftest_of(1, evaluate(graph, inputs))]
+    return pack(plan_graph(run_passes(graph, "any"), "any", {}), tests)
 
 
 @cache

@@ -40,6 +40,7 @@ from . import (
     sub,
     tanh,
     transpose,
+    variables,
 )
 from .base import OpSpec
 
@@ -85,5 +86,6 @@ OPS: dict[str, OpSpec] = {
         moved.SPEC,
         shape.SPEC,
         dequantize.SPEC,
+        *variables.SPECS,
     )
 }

@@ -21,7 +21,7 @@ def run(graph: Graph, target: str) -> Graph:
 def _next(graph: Graph, op: Op, codes: tuple[str, ...]) -> Op | None:
     """The only reader of an operator's output, if it is of these."""
     readers = graph.consumers(op.outputs[0])
-    fits = len(readers) == 1 and readers[0].code in codes and op.outputs[0] not in graph.outputs
+    fits = len(readers) == 1 and readers[0].code in codes and op.outputs[0] not in graph.pinned
     return readers[0] if fits and readers[0].inputs[0] == op.outputs[0] else None
 
 

@@ -22,7 +22,7 @@ def _fold(graph: Graph, pad: Op) -> Graph:
     source, result = (graph.tensor(t) for t in (pad.inputs[0], pad.outputs[0]))
     around = graph.tensor(pad.inputs[1]).data
     readers = graph.consumers(pad.outputs[0])
-    if around is None or source.quant != result.quant or len(source.shape) != 4 or pad.outputs[0] in graph.outputs:
+    if around is None or source.quant != result.quant or len(source.shape) != 4 or pad.outputs[0] in graph.pinned:
         return graph
     rows: list[tuple[int, int]] = [(int(a), int(b)) for a, b in around.tolist()]
     outside = rows[0] != (0, 0) or rows[3] != (0, 0)

@@ -16,9 +16,10 @@ from ..ops import OPS
 
 def run(graph: Graph, target: str) -> Graph:
     """Fold every operator that can be folded, in order."""
+    states = {s.written for s in graph.states}  # their place is that of what they replace, which may still be read
     for op in graph.ops:
         position = _position(graph, op)
-        if position is not None:
+        if position is not None and op.outputs[0] not in states:
             graph = _fold(graph, op, op.inputs[position])
     return graph
 
@@ -39,7 +40,7 @@ def _position(graph: Graph, op: Op) -> int | None:
 
 def _fold(graph: Graph, op: Op, start: int) -> Graph:
     source, result = graph.storage(start), graph.storage(op.outputs[0])
-    pinned = set(graph.inputs) | set(graph.outputs)
+    pinned = graph.pinned
     a, b = graph.tensor(start), graph.tensor(op.outputs[0])
     if a.quant != b.quant or (source in pinned and result in pinned):
         return graph

@@ -21,7 +21,7 @@ def _fuse(graph: Graph, relu: Op) -> Graph:
     producer = graph.producers().get(source)
     if producer is None or getattr(producer.attrs, "activation", "") != "NONE":
         return graph
-    needed_elsewhere = source in graph.outputs or len(graph.consumers(source)) > 1
+    needed_elsewhere = source in graph.pinned or len(graph.consumers(source)) > 1
     if needed_elsewhere or graph.tensor(source).quant != graph.tensor(result).quant:
         return graph
     fused = replace(producer, attrs=replace(producer.attrs, activation=relu.code), outputs=(result,))

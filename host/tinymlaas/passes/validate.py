@@ -36,7 +36,7 @@ def _check_views(graph: Graph) -> None:
 
 def _check_order(graph: Graph) -> None:
     """Every activation, seen through views, is written once and before it is read."""
-    written = {graph.storage(t) for t in graph.inputs}
+    written = {graph.storage(t) for t in (*graph.inputs, *(s.read for s in graph.states))}
     for op in graph.ops:
         for t in op.inputs:
             _check_read(graph, op, t, written)
@@ -44,7 +44,7 @@ def _check_order(graph: Graph) -> None:
             if graph.storage(t) in written or graph.tensor(t).data is not None:
                 raise PlanError(f"layer {op.index} writes tensor {t}, which is a constant or already written")
             written.add(graph.storage(t))
-    for t in graph.outputs:
+    for t in (*graph.outputs, *(s.written for s in graph.states)):
         if graph.storage(t) not in written:
             raise PlanError(f"nothing writes the output tensor {t}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..planfmt import MAX_MODULE_BYTES
 from . import schema
 from .labels import read_labels
 from .reader import NO_OPTIONS, Reader, Table
+from .variables import initial_values, resolve
 
 _MAX_RANK = 8
 _NUMPY = {
@@ -48,30 +49,38 @@ def read(data: bytes, name: str, *, strict: bool = True) -> Graph:
         raise UnsupportedError(
             f"{name}: schema version {version}, only {schema.VERSION} is known; convert the model again"
         )
-    subgraph = _only_subgraph(reader, model)
     buffers = [_buffer(reader, b) for b in model.tables(schema.Model.BUFFERS)]
-    tensors = tuple(_tensor(reader, t, buffers) for t in subgraph.tables(schema.SubGraph.TENSORS))
     codes = [_op_code(c) for c in model.tables(schema.Model.OPERATOR_CODES)]
+    main, *others = _subgraphs(reader, model)
+    graph = _graph(reader, main, buffers, codes, strict)
+    once = any(op.code == "CALL_ONCE" for op in graph.ops)
+    if others and not (once and len(others) == 1):
+        raise UnsupportedError(
+            f"{reader.name}: {1 + len(others)} subgraphs (control flow), one is supported, and one that runs once; "
+            "convert without"
+        )
+    initial = initial_values(_graph(reader, others[0], buffers, codes, strict)) if others else {}
+    graph = resolve(graph, initial)
+    _check_dataflow(graph)
+    return replace(graph, metadata=read_labels(reader, model))
+
+
+def _subgraphs(reader: Reader, model: Table) -> list[Table]:
+    subgraphs = model.tables(schema.Model.SUBGRAPHS)
+    if not subgraphs:
+        raise ModelError(f"{reader.name}: holds no graph; convert the model again")
+    return subgraphs
+
+
+def _graph(reader: Reader, subgraph: Table, buffers: Sequence[Array], codes: Sequence[_OpCode], strict: bool) -> Graph:
+    tensors = tuple(_tensor(reader, t, buffers) for t in subgraph.tables(schema.SubGraph.TENSORS))
     ops = tuple(
         _operator(reader, index, op, codes, tensors, strict)
         for index, op in enumerate(subgraph.tables(schema.SubGraph.OPERATORS))
     )
     inputs = _indices(reader, subgraph, schema.SubGraph.INPUTS, tensors, "model input")
     outputs = _indices(reader, subgraph, schema.SubGraph.OUTPUTS, tensors, "model output")
-    graph = Graph(name, tensors, ops, inputs, outputs, read_labels(reader, model))
-    _check_dataflow(graph)
-    return graph
-
-
-def _only_subgraph(reader: Reader, model: Table) -> Table:
-    subgraphs = model.tables(schema.Model.SUBGRAPHS)
-    if not subgraphs:
-        raise ModelError(f"{reader.name}: holds no graph; convert the model again")
-    if len(subgraphs) > 1:
-        raise UnsupportedError(
-            f"{reader.name}: {len(subgraphs)} subgraphs (control flow or state), one is supported; convert without"
-        )
-    return subgraphs[0]
+    return Graph(reader.name, tensors, ops, inputs, outputs)
 
 
 def _buffer(reader: Reader, buffer: Table) -> Array:
@@ -207,8 +216,8 @@ def _indices(
 
 def _check_dataflow(graph: Graph) -> None:
     """Every activation is written once, before it is read."""
-    written = set(graph.inputs)
-    if len(written) != len(graph.inputs) or not graph.inputs or not graph.outputs:
+    written = set(graph.inputs) | {s.read for s in graph.states}
+    if len(set(graph.inputs)) != len(graph.inputs) or not graph.inputs or not graph.outputs:
         raise ModelError(
             f"{graph.name}: inputs {list(graph.inputs)}, outputs {list(graph.outputs)}: none, or one twice"
         )

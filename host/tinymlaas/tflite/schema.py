@@ -116,6 +116,10 @@ class MirrorPadOptions:
     MODE = 0
 
 
+class VarHandleOptions:
+    CONTAINER, SHARED_NAME = range(2)
+
+
 class SqueezeOptions:
     DIMS = 0
 
@@ -158,6 +162,7 @@ OPTIONS_TYPE = {
     "SPLIT_V": 79,
     "REVERSE_V2": 81,
     "DEPTH_TO_SPACE": 94,
+    "VAR_HANDLE": 111,
 }
 
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")

@@ -1,0 +1,79 @@
+"""Variables of a streaming model: READ_VARIABLE and ASSIGN_VARIABLE become states of the graph, CALL_ONCE their first values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..errors import ModelError, UnsupportedError
+from ..graph import Graph, Op, State, Tensor
+
+OPERATORS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
+
+
+def initial_values(graph: Graph) -> dict[str, bytes]:
+    """What a subgraph that runs once assigns to variables, by their names. Raises UnsupportedError when it does anything else."""
+    names, found = _handles(graph), {}
+    for op in graph.ops:
+        if op.code == "VAR_HANDLE":
+            continue
+        data = graph.tensor(op.inputs[1]).data if op.code == "ASSIGN_VARIABLE" and len(op.inputs) == 2 else None
+        if data is None or op.inputs[0] not in names:
+            raise UnsupportedError(f"{graph.name}: {op.code} where variables get their first values; assign constants")
+        found[names[op.inputs[0]]] = data.tobytes()
+    return found
+
+
+def resolve(graph: Graph, initial: Mapping[str, bytes]) -> Graph:
+    """The same graph with a State for each variable, read as a tensor of the graph and written once, when nobody reads it any more."""
+    names = _handles(graph)
+    if not names:
+        return graph
+    tensors, ops, same = list(graph.tensors), [], dict[int, int]()
+    reads, assigned = dict[str, int](), dict[str, Op]()
+    for op in graph.ops:
+        if op.code not in OPERATORS:
+            ops.append(op)
+        elif op.code == "READ_VARIABLE":
+            name = _name(graph, op, names)
+            if name in assigned:
+                raise UnsupportedError(
+                    f"{graph.name}: variable '{name}' is read after it is assigned; read it once before"
+                )
+            same[op.outputs[0]] = reads.setdefault(name, op.outputs[0])
+        elif op.code == "ASSIGN_VARIABLE":
+            assigned[_name(graph, op, names)] = op
+    ops = [replace(op, inputs=tuple(same.get(t, t) for t in op.inputs)) for op in ops]
+    states = []
+    for name, op in assigned.items():
+        if name in reads:
+            tensors.append(replace(graph.tensor(reads[name]), name=name))
+            written, value = len(tensors) - 1, same.get(op.inputs[1], op.inputs[1])
+            ops.insert(_place(ops, (reads[name], value)), replace(op, inputs=(value,), outputs=(written,)))
+            states.append(State(reads[name], written, _first(graph, name, tensors[written], initial)))
+    if len(states) < len(reads):
+        raise UnsupportedError(f"{graph.name}: variables that are never assigned: {sorted(set(reads) - set(assigned))}")
+    return replace(graph, tensors=tuple(tensors), ops=tuple(ops), states=tuple(states))
+
+
+def _place(ops: list[Op], tensors: tuple[int, ...]) -> int:
+    """Behind the last layer that reads or writes one of these."""
+    return max((i + 1 for i, op in enumerate(ops) if {*op.inputs, *op.outputs} & set(tensors)), default=0)
+
+
+def _first(graph: Graph, name: str, tensor: Tensor, initial: Mapping[str, bytes]) -> bytes:
+    data = initial.get(name, bytes(tensor.bytes))
+    if len(data) != tensor.bytes:
+        raise ModelError(f"{graph.name}: variable '{name}' begins with {len(data)} B, and is read as {tensor.bytes} B")
+    return data
+
+
+def _handles(graph: Graph) -> dict[int, str]:
+    """Name of the variable of each handle."""
+    return {t: op.attrs.name for op in graph.ops if op.code == "VAR_HANDLE" for t in op.outputs}
+
+
+def _name(graph: Graph, op: Op, names: Mapping[int, str]) -> str:
+    if not op.inputs or op.inputs[0] not in names:
+        raise ModelError(f"{graph.name}: layer {op.index} ({op.code}) has no variable; convert the model again")
+    return names[op.inputs[0]]

@@ -1,0 +1,82 @@
+"""Models that remember: real wake words, over hundreds of steps and layer by layer; and what reset and states do."""
+
+import numpy as np
+import pytest
+
+from tests.support import wakewords
+from tests.support.kernels import library
+from tinymlaas.compile import compile_model
+from tinymlaas.evaluate import evaluate
+from tinymlaas.simulate import simulate
+from tinymlaas.unpack import unpack
+
+STEPS = 300
+
+
+@pytest.mark.parametrize("name", wakewords.MODELS)
+def test_every_step_equals_the_oracle(name):
+    content = wakewords.with_insight(name, 3)
+    compiled = compile_model(content, name)
+    inputs = wakewords.steps(compiled.graph.tensor(compiled.graph.inputs[0]).shape, STEPS)
+    expected = wakewords.oracle(content, inputs, len(compiled.graph.outputs))
+    native = library().load(compiled.module)
+    for step, value in enumerate(inputs):
+        for found, outputs in zip(native.run([value]), expected, strict=True):
+            np.testing.assert_array_equal(found, outputs[step])
+    assert len({out.tobytes() for outputs in expected[1:] for out in outputs}) > STEPS
+
+
+@pytest.mark.parametrize("name", wakewords.MODELS)
+def test_memory_of_a_wake_word(name):
+    compiled = compile_model(wakewords.model(name), name)
+    assert compiled.plan.arena_bytes <= 8192
+    header = unpack(compiled.module).header
+    assert (header["flags"], header["n_init"]) == (1, len(compiled.graph.states))
+    assert header["state_blocks"] * 16 == compiled.plan.state_bytes
+    assert {s.operator for s in compiled.plan.steps} == {
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "FULLY_CONNECTED",
+        "LOOKUP",
+        "MOVE",
+    }
+
+
+def test_first_step_of_all_executors():
+    """evaluate and simulate know the first run; the self-test vectors are made of it."""
+    compiled = compile_model(wakewords.with_insight("hey_jarvis", 5), "x")
+    (value,) = wakewords.steps(compiled.graph.tensor(compiled.graph.inputs[0]).shape, 1)
+    native = library().load(compiled.module)
+    found = evaluate(compiled.graph, [value]), simulate(compiled.graph, compiled.plan, [value]), native.run([value])
+    for outputs in zip(*found, strict=True):
+        np.testing.assert_array_equal(outputs[0], outputs[1])
+        np.testing.assert_array_equal(outputs[0], outputs[2])
+    native.run([value])
+    assert native.selftest() == [0, 0]
+
+
+def test_reset_and_state():
+    compiled = compile_model(wakewords.with_insight("alexa", 4), "x")
+    first, second, third = wakewords.steps(compiled.graph.tensor(compiled.graph.inputs[0]).shape, 3)
+    native = library().load(compiled.module)
+    beginning = native.state.copy()
+    once = native.run([first])
+    kept = native.state.copy()
+    assert not np.array_equal(kept, beginning)
+    again = native.run([second])
+    native.run([third])
+    native.state[:] = kept
+    for a, b in zip(native.run([second]), again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    native.reset()
+    np.testing.assert_array_equal(native.state, beginning)
+    for a, b in zip(native.run([first]), once, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_models_without_memory_have_no_state():
+    from tests.support.small_module import small_module
+
+    native = library().load(small_module())
+    assert native.state.size == 0
+    assert unpack(small_module()).header["flags"] == 0

@@ -1,0 +1,53 @@
+"""The microWakeWord models that PyPI's `pymicro-wakeword` ships: streaming models whose layers keep their past in variables."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+import pytest
+from tflite_micro.python.tflite_micro import runtime
+from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+MODELS = ("okay_nabu", "hey_jarvis", "alexa", "hey_mycroft")
+_ARENA_BYTES = 400_000
+
+
+def model(name: str) -> bytes:
+    """The bytes of a model; skips the test where the package is missing."""
+    package = pytest.importorskip("pymicro_wakeword", reason="the models are in PyPI's pymicro-wakeword")
+    return (Path(package.__file__).parent / "models" / f"{name}.tflite").read_bytes()
+
+
+@cache
+def with_insight(name: str, every: int) -> bytes:
+    """The model with the outputs of some of its layers as outputs of its own: probabilities of noise say little."""
+    parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model(name)))
+    graph = parsed.subgraphs[0]
+    made = [op.outputs[0] for op in graph.operators if len(op.outputs) == 1 and len(op.inputs) > 1]
+    graph.outputs = [*graph.outputs, *made[::every]]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(parsed.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def steps(shape: tuple[int, ...], count: int) -> np.ndarray:
+    """Inputs as features are: quiet for some steps, then loud in some channels."""
+    rng = np.random.default_rng(3)
+    loudness = rng.uniform(-128, 100, (count, 1, 1, shape[-1])) * (rng.random((count, 1, 1, 1)) < 0.7)
+    noise = rng.normal(0, 25, (count, *shape))
+    return np.clip(loudness - 60 + noise, -128, 127).astype(np.int8)
+
+
+def oracle(content: bytes, inputs: np.ndarray, outputs: int) -> list[list[np.ndarray]]:
+    """What TensorFlow Lite Micro gives, step after step, for each of the outputs."""
+    interpreter = runtime.Interpreter.from_bytes(content, arena_size=_ARENA_BYTES)
+    found: list[list[np.ndarray]] = [[] for _ in range(outputs)]
+    for value in inputs:
+        interpreter.set_input(value, 0)
+        interpreter.invoke()
+        for i in range(outputs):
+            found[i].append(np.asarray(interpreter.get_output(i)).copy())
+    return found
