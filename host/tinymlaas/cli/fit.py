@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,22 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ..device.install import probe
+from ..device.romdeploy import largest_free
+from ..device.romdevice import RomDevice, query_romfs
+from ..device.transport import SerialDevice
+from ..errors import BoardError
 from ..report import thousands
-from ..service.capabilities import UNLIMITED, Capabilities, of_board, profile_of, rfc7228_class
+from ..run.serial import is_serial_port
+from ..service.capabilities import UNLIMITED, Capabilities, of_board, parse, profile_of, rfc7228_class
 from ..service.compiler import Job, compile_here, facts_of
 from ..service.fit import Facts, Verdict, file_bytes, verdict
-from ..target import Board, board_by_name, load_boards
+from ..target import board_by_name, load_boards
 from ..unpack import is_module
 from .console import data, print_json, read_file, talk
 
 _DOES_NOT_FIT = 3
+_ASK = "import json\nfrom tinyml.capabilities import capabilities\nprint(json.dumps(capabilities()))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +52,16 @@ def fit(
     ],
     on: Annotated[
         str | None,
-        typer.Option(metavar="BOARD", help="A board of `tinymlaas boards`; default: all of them."),
+        typer.Option(
+            metavar="BOARD", help="A board of `tinymlaas boards`, or the port of one that is connected; default: all."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
     """Will it fit? Arena, flash, predicted time and a verdict for every board, before anything is sent."""
     content = read_file(file)
-    boards = [board_by_name(on)] if on else [b for b in load_boards().values() if b.transport != "host"]
     made = _maker(content, file.stem)
-    rows = [_row(board, made) for board in boards]
+    rows = [_row(name, capabilities, made) for name, capabilities in _boards(on)]
     if as_json:
         print_json([row.as_json() for row in rows])
     else:
@@ -69,10 +78,27 @@ def _maker(content: bytes, name: str) -> Callable[[str], Facts]:
     return functools.cache(lambda target: compile_here(content, Job(name, target)).facts)
 
 
-def _row(board: Board, made: Callable[[str], Facts]) -> _Row:
-    capabilities = of_board(board)
+def _boards(on: str | None) -> list[tuple[str, Capabilities]]:
+    if on and is_serial_port(on):
+        with SerialDevice(on) as device:
+            return [(on, _connected(device))]
+    boards = [board_by_name(on)] if on else [b for b in load_boards().values() if b.transport != "host"]
+    return [(board.id, of_board(board)) for board in boards]
+
+
+def _connected(device: SerialDevice) -> Capabilities:
+    """What a board says of itself, and the room in its ROMFS, which `tinymlaas deploy` can use."""
+    if not probe(device).has_package:
+        raise BoardError("tinyml is not on this board, so it cannot say what it has; install it with: tinymlaas deploy")
+    said = json.loads(device.exec(_ASK, timeout=60))
+    partition = query_romfs(device)
+    room = largest_free(RomDevice(device, partition)) if partition else 0
+    return parse(said | {"romfs_free": room})
+
+
+def _row(name: str, capabilities: Capabilities, made: Callable[[str], Facts]) -> _Row:
     facts = made(profile_of(capabilities).kernel_target)
-    return _Row(board.id, capabilities, facts, verdict(capabilities, facts))
+    return _Row(name, capabilities, facts, verdict(capabilities, facts))
 
 
 def _print(rows: list[_Row]) -> None:

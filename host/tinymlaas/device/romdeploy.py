@@ -34,6 +34,13 @@ def put(rom: RomDevice, name: str, data: bytes, progress: Progress, overwrite: b
     return _insert(rom, old, name, data, progress)
 
 
+def largest_free(rom: RomDevice) -> int:
+    """Bytes of the largest file that could be added; 0 where the partition can only be rewritten as a whole."""
+    if not rom.partition.block:
+        return 0
+    return _longest(_used_blocks(rom, _present(rom, overwrite=False).values())) * rom.partition.block
+
+
 def _present(rom: RomDevice, overwrite: bool) -> dict[str, Extent]:
     """The files that are there. A damaged directory counts as none only when it may be overwritten."""
     try:
@@ -82,19 +89,28 @@ def _directory_bytes(rom: RomDevice, files: dict[str, Extent]) -> int:
 def _free_run(rom: RomDevice, kept: Iterable[Extent], size: int, name: str) -> int:
     """Offset of the first free run of blocks for `size` bytes; FitError with the numbers when there is none."""
     block, total = rom.partition.block, rom.partition.size
-    kept = list(kept)
-    used = bytearray(total // block)
+    used = _used_blocks(rom, kept)
+    start = used.find(bytes(max(1, -(-size // block))))
+    if start < 0:
+        raise FitError(
+            f"{name} needs {size} bytes in one piece of ROMFS; of {total} bytes {used.count(0) * block} are free, "
+            f"the longest piece has {_longest(used) * block}"
+        )
+    return start * block
+
+
+def _used_blocks(rom: RomDevice, kept: Iterable[Extent]) -> bytearray:
+    """Per block: 0 where it is free."""
+    kept, block = list(kept), rom.partition.block
+    used = bytearray(rom.partition.size // block)
     for extent in [Extent(0, _directory_bytes(rom, {str(i): e for i, e in enumerate(kept)})), *kept]:
         for index in range(extent.offset // block, min(-(-extent.end // block), len(used))):
             used[index] = 1
-    start = used.find(bytes(max(1, -(-size // block))))
-    if start < 0:
-        longest = max((len(run) for run in used.split(b"\1")), default=0) * block
-        raise FitError(
-            f"{name} needs {size} bytes in one piece of ROMFS; of {total} bytes {used.count(0) * block} are free, "
-            f"the longest piece has {longest}"
-        )
-    return start * block
+    return used
+
+
+def _longest(used: bytearray) -> int:
+    return max((len(run) for run in used.split(b"\1")), default=0)
 
 
 def _rewrite(

@@ -6,13 +6,18 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tests.support import golden
+from tests.support.tflite_writer import TensorSpec, single_op
+from tinymlaas import romfs
 from tinymlaas.compile import compile_model
+from tinymlaas.device.pico import EmulatedPico
 from tinymlaas.service.capabilities import of_board
 from tinymlaas.service.fit import heap_bytes
 from tinymlaas.target import board_by_name, load_boards
+from tinymlaas.toolchain.firmware import build_firmware
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +84,31 @@ def test_what_is_no_model_is_one_line(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_connected_board_is_asked(tmp_path, digits):
+    """With its own figures: heap as it is now, and the room that is left in its ROMFS."""
+    firmware = build_firmware(board_by_name("pico")).image
+    with EmulatedPico(firmware, romfs=romfs.build({"old.tml": bytes(300_000)})) as pico, pico.pty() as port:
+        row = json.loads(fit(digits, "--json", "--on", port).stdout)[0]
+        assert row["fits"]
+        assert row["placement"] == "romfs"
+        assert row["target"] == "m0plus"
+        assert row["heap_block"] < board_by_name("pico").heap_bytes
+        large = tmp_path / "large.tml"
+        large.write_bytes(compile_model(large_model(), "large", "m0plus").module)
+        done = fit(large, "--on", port)
+        assert done.returncode == 3, done.stderr
+        assert "of heap are short" in done.stdout
+
+
+def large_model():
+    """Its weights neither fit the rest of that ROMFS nor the heap."""
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-20, 21, (1000, 250)).astype(np.int8)
+    tensors = [
+        TensorSpec((1, 250), 0.05, 0),
+        TensorSpec(weights.shape, [0.01] * 1000, [0] * 1000, data=weights),
+        TensorSpec((1, 1000), 0.05, 0),
+    ]
+    return single_op("FULLY_CONNECTED", tensors)
