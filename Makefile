@@ -73,7 +73,7 @@ size: deps ## table of the sizes of everything built
 
 requirements: venv ## pin the newest Python packages, with hashes
 	@$(VENV)/python -m pip install --quiet pip-tools
-	@for set in requirements requirements-service requirements-dev requirements-train; do echo "pinning $$set.txt"; \
+	@for set in requirements requirements-service requirements-dev requirements-train requirements-onnx requirements-torch; do echo "pinning $$set.txt"; \
 		$(VENV)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o $$set.txt $$set.in || exit 1; done
 
@@ -81,4 +81,4 @@ clean: ## remove all outputs; downloads and the Python environment stay
 	@rm -rf build
 
 distclean: clean ## remove downloads and the Python environment too
-	@rm -rf .cache .venv host/emulator/node_modules
+	@rm -rf .cache .venv .venv-keras .venv-onnx .venv-torch host/emulator/node_modules

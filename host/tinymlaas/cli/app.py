@@ -18,6 +18,7 @@ from . import (
     keys,
     profile,
     push,
+    quantize,
     rollout,
     run,
     serve,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 
 app.command("convert")(convert.convert)
+app.command("quantize")(quantize.quantize)
 app.command("inspect")(inspect.inspect)
 app.command("fit")(fit.fit)
 app.command("boards")(boards.boards)

@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from elftools.elf.constants import SH_FLAGS
-from elftools.elf.elffile import ELFFile
 from rich.table import Table
 
 from tinymlaas.toolchain import paths
@@ -22,6 +20,9 @@ def flash_bytes(objects: Iterable[Path]) -> int:
 
 
 def _loaded_bytes(path: Path) -> int:
+    from elftools.elf.constants import SH_FLAGS  # builds need it; the commands that import this module do not
+    from elftools.elf.elffile import ELFFile
+
     with path.open("rb") as handle:
         sections = list(ELFFile(handle).iter_sections())
         return sum(

@@ -1,0 +1,99 @@
+"""Keras models of a real task: float → int8 → module → emulated Pico, and what goes wrong on the way in one line each."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.support import extras
+from tests.support.board import share_right
+from tinymlaas.compile import compile_model
+
+FORMS = ("digits.keras", "digits.h5", "digits_saved")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("keras")
+    extras.train("keras", path)
+    np.save(path / "few.npy", np.load(path / "calibration.npy")[:20])
+    np.save(path / "flat.npy", np.load(path / "calibration.npy").reshape(-1, 64))
+    np.save(path / "short.npy", np.load(path / "labels.npy")[:-1])
+    return path
+
+
+@pytest.fixture(scope="module")
+def answers(folder):
+    """Each command's exit code and words, by name."""
+    data = ["--calibrate", folder / "calibration.npy", "--test", folder / "test.npy", "--labels", folder / "labels.npy"]
+    commands = {form: [folder / form, *data, "-o", folder / f"{form}.tflite", "--json"] for form in FORMS}
+    commands["words"] = [folder / "digits.keras", *data, "-o", folder / "words.tflite"]
+    commands["few"] = [folder / "digits.keras", "--calibrate", folder / "few.npy", "-o", folder / "few.tflite"]
+    commands["flat"] = [folder / "digits.keras", "--calibrate", folder / "flat.npy", "-o", folder / "flat.tflite"]
+    commands["cumsum"] = [folder / "cumsum.keras", "--calibrate", folder / "few.npy", "-o", folder / "cumsum.tflite"]
+    (folder / "broken.keras").write_bytes(b"PK no zip")
+    commands["broken"] = [folder / "broken.keras", "--calibrate", folder / "few.npy", "-o", folder / "broken.tflite"]
+    return dict(zip(commands, extras.quantize("keras", *commands.values()), strict=True))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_a_model_that_compiles(answers, folder, form):
+    assert answers[form]["code"] == 0, answers[form]["err"]
+    report = json.loads(answers[form]["out"])
+    assert report["compiles"], report["verdict"]
+    assert report["float_accuracy"] > 0.9
+    assert report["float_accuracy"] - report["int8_accuracy"] < 0.01
+    assert report["int8_by"].startswith("tinymlaas")
+    assert [layer["operator"] for layer in report["layers"]][:2] == ["CONV_2D", "MAX_POOL_2D"]
+    assert all(layer["sqnr_db"] > 25 for layer in report["layers"])
+    assert (folder / f"{form}.accuracy.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_emulated_pico_is_as_good_as_the_report_says(answers, folder, capsys):
+    report = json.loads(answers["digits.keras"]["out"])
+    module = compile_model((folder / "digits.keras.tflite").read_bytes(), "digits", "m0plus").module
+    right = share_right(module, np.load(folder / "test.npy"), np.load(folder / "labels.npy"))
+    with capsys.disabled():
+        print(
+            f"\nKeras digits: float {report['float_accuracy']:.4f}, int8 {report['int8_accuracy']:.4f}, Pico {right:.4f}"
+        )
+    assert right == pytest.approx(report["int8_accuracy"], abs=1e-6)
+
+
+def test_the_report_in_words(answers):
+    out = answers["words"]["out"]
+    first = out.splitlines()[0]
+    assert first.startswith("float 9")
+    assert "(449 samples; worst class '" in first
+    assert "words.accuracy.png" in first
+    assert "compiles: module " in out.splitlines()[-1]
+    assert answers["words"]["err"] == ""
+
+
+def test_few_samples_are_a_warning(answers):
+    assert answers["few"]["code"] == 0
+    assert "warning: few.npy holds 20 samples" in answers["few"]["err"]
+    assert "no labels given" in answers["few"]["out"]
+
+
+def test_another_shape_is_refused_with_both(answers, folder):
+    assert answers["flat"]["code"] == 1
+    assert answers["flat"]["err"].strip() == (
+        "error: flat.npy: 300 samples of 64, digits.keras takes 8x8x1; the size is right: save x.reshape(-1, 8, 8, 1)"
+    )
+    assert not (folder / "flat.tflite").exists()
+
+
+def test_an_operator_without_module_is_named(answers, folder):
+    """It is quantised all the same: only the verdict says that no module can be made of it."""
+    assert answers["cumsum"]["code"] in (0, 1)
+    text = answers["cumsum"]["out"] + answers["cumsum"]["err"]
+    assert "CUMSUM" in text.upper()
+
+
+def test_a_damaged_file_is_one_line(answers):
+    assert answers["broken"]["code"] == 1
+    assert answers["broken"]["err"].startswith("error: broken.keras: Keras cannot load it: ")
+    assert len(answers["broken"]["err"].strip().splitlines()) == 1
