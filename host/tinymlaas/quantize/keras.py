@@ -41,7 +41,7 @@ def _load(path: Path) -> Any:
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # a zip, HDF5, JSON or Python error, by what is wrong
-        first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
         raise ModelError(
-            f"{path.name}: Keras cannot load it: {first}; with layers of your own give what model.export(FOLDER) writes"
+            f"{path.name}: Keras cannot load it: {first}; when it has layers of your own, give the folder that model.export(FOLDER) writes"
         ) from error
