@@ -83,6 +83,7 @@ class Interpreted(Int8Network):
         if self._input["dtype"] == np.int8:
             given = quantised(given, *self._input["quantization"])
         self._interpreter.set_tensor(self._input["index"], given)
+        self._interpreter.reset_all_variables()  # each sample is a first run
         self._interpreter.invoke()
         first = self._interpreter.get_output_details()[0]["index"]
         return self._real(first), [self._real(t) for t in self._written]
@@ -109,6 +110,7 @@ class FloatNetwork:
     def run(self, inputs: Array) -> Array:
         """The first output for one sample."""
         self._interpreter.set_tensor(self._input["index"], inputs.reshape(self._input["shape"]))
+        self._interpreter.reset_all_variables()  # each sample is a first run
         self._interpreter.invoke()
         return self._get(self._interpreter.get_output_details()[0]["index"])
 
