@@ -8,6 +8,7 @@ from .compile import plain_steps
 from .errors import TinymlError
 from .graph import Graph, Op
 from .ops import OPS
+from .passes import split_transpose_conv
 from .passes.prepare import prepare
 from .tflite.importer import read
 
@@ -38,7 +39,8 @@ def _find(graph: Graph, op: Op, left: Op | None) -> Finding:
         return Finding(op.index, op.name, op.code)
     try:
         OPS[left.code].check(graph, left)
-        kernels = tuple(dict.fromkeys(s.operator for s in plain_steps(graph, left, "any")))
+        alone = split_transpose_conv.run(graph.with_ops([left]), "any")
+        kernels = tuple(dict.fromkeys(s.operator for op in alone.ops for s in plain_steps(alone, op, "any")))
     except TinymlError as error:
         return Finding(op.index, op.name, op.code, refused=str(error).partition(f"({left.code}): ")[2] or str(error))
     return Finding(op.index, op.name, op.code, kernels)

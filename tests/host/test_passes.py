@@ -122,6 +122,12 @@ def test_relu_is_fused(relu: str) -> None:
     _same_results(graph, fused)
 
 
+def test_relu_stays_behind_what_only_moves() -> None:
+    ops = [OpSpec("CONCATENATION", (0, 0), (1,), {"axis": 1}), OpSpec("RELU", (1,), (2,))]
+    wide = replace(ROW, shape=(1, 24))
+    _equals_oracle(write_tflite([ROW, wide, wide], ops, [0], [2]), ["MOVE", "MOVE", "MAX_POOL_2D"])
+
+
 @pytest.mark.parametrize("why", ["is an output", "has another reader", "is clamped already", "other scale"])
 def test_relu_stays_where_its_input(why: str) -> None:
     tensors = [ROW, _weights(12), ROW, ROW, ROW]

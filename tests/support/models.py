@@ -62,6 +62,22 @@ def depthwise_conv_2d(draw: Draw) -> bytes:
 
 
 @st.composite
+def transpose_conv(draw: Draw) -> bytes:
+    """TRANSPOSE_CONV with strides up to three, SAME and VALID, per tensor and per channel."""
+    in_c, out_c, padding = draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(st.sampled_from([0, 1]))
+    sizes, taps, outs, options = [], [], [], {"padding": padding}
+    for axis in "HW":
+        stride, size, filter_size = draw(st.integers(1, 3)), draw(st.integers(1, 5)), draw(st.integers(1, 5))
+        filter_size = max(filter_size, stride)
+        outs.append((size - 1) * stride + filter_size if padding else size * stride)
+        sizes.append(size)
+        taps.append(filter_size)
+        options[f"stride{axis}"] = stride
+    shapes = ((1, *sizes, in_c), (out_c, *taps, in_c), (1, *outs, out_c))
+    return _weighted(draw, "TRANSPOSE_CONV", *shapes, 0, options)
+
+
+@st.composite
 def fully_connected(draw: Draw) -> bytes:
     """FULLY_CONNECTED of one to three rows, per tensor (with weight zero points) and per channel."""
     rows, depth, units = draw(st.integers(1, 3)), draw(st.integers(1, 70)), draw(st.integers(1, 20))
@@ -514,6 +530,8 @@ def _weighted(
     spread = 6 + int(np.log2(taps) / 2)
     out_scale = in_scale * scale_of(middle + spread + _uniform(rng, -1, 3))
     tensors.append(TensorSpec(output, float(np.float32(out_scale)), _zero_point(rng)))
+    if op == "TRANSPOSE_CONV":
+        tensors = [_ints(list(output)), tensors[1], tensors[0], *tensors[2:]]
     return single_op(op, tensors, **options)
 
 
@@ -521,6 +539,7 @@ SINGLE_OPS: dict[str, st.SearchStrategy] = {
     "CONV_2D": conv_2d(),
     "DEPTHWISE_CONV_2D": depthwise_conv_2d(),
     "FULLY_CONNECTED": fully_connected(),
+    "TRANSPOSE_CONV": transpose_conv(),
     "ADD": add(),
     "AVERAGE_POOL_2D": pool_2d("AVERAGE_POOL_2D"),
     "MAX_POOL_2D": pool_2d("MAX_POOL_2D"),

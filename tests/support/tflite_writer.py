@@ -57,6 +57,7 @@ OPTION_TYPES = {
     "RESHAPE": "ReshapeOptions",
     "PADV2": "PadV2Options",
     "SUB": "SubOptions",
+    "TRANSPOSE_CONV": "TransposeConvOptions",
     "MUL": "MulOptions",
     "LEAKY_RELU": "LeakyReluOptions",
     "MEAN": "ReducerOptions",

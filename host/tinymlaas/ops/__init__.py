@@ -40,6 +40,7 @@ from . import (
     sub,
     tanh,
     transpose,
+    transpose_conv,
     variables,
 )
 from .base import OpSpec
@@ -50,6 +51,7 @@ OPS: dict[str, OpSpec] = {
         conv_2d.SPEC,
         depthwise_conv_2d.SPEC,
         fully_connected.SPEC,
+        transpose_conv.SPEC,
         add.SPEC,
         average_pool_2d.SPEC,
         max_pool_2d.SPEC,

@@ -7,6 +7,8 @@ from dataclasses import replace
 from ..graph import Graph, Op
 from ..quant import ACTIVATIONS
 
+_CANNOT = ("CONCATENATION", "TRANSPOSE_CONV")  # have the attribute, and are lowered to what moves elements
+
 
 def run(graph: Graph, target: str) -> Graph:
     """Fuse every activation whose input nobody else needs."""
@@ -19,7 +21,7 @@ def run(graph: Graph, target: str) -> Graph:
 def _fuse(graph: Graph, relu: Op) -> Graph:
     source, result = relu.inputs[0], relu.outputs[0]
     producer = graph.producers().get(source)
-    if producer is None or getattr(producer.attrs, "activation", "") != "NONE":
+    if producer is None or producer.code in _CANNOT or getattr(producer.attrs, "activation", "") != "NONE":
         return graph
     needed_elsewhere = source in graph.pinned or len(graph.consumers(source)) > 1
     if needed_elsewhere or graph.tensor(source).quant != graph.tensor(result).quant:

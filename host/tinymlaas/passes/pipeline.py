@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..graph import Graph
-from . import drop_dead, fold_pad, fold_reshape, fuse_relu, join_moves
+from . import drop_dead, fold_pad, fold_reshape, fuse_relu, join_moves, split_transpose_conv
 from .validate import validate
 
 Pass = Callable[[Graph, str], Graph]
 
 PASSES: tuple[Pass, ...] = (
     fuse_relu.run,
+    split_transpose_conv.run,
     join_moves.run,
     drop_dead.run,
     fold_pad.run,

@@ -116,6 +116,10 @@ class MirrorPadOptions:
     MODE = 0
 
 
+class TransposeConvOptions:
+    PADDING, STRIDE_W, STRIDE_H, ACTIVATION = range(4)
+
+
 class VarHandleOptions:
     CONTAINER, SHARED_NAME = range(2)
 
@@ -154,6 +158,7 @@ OPTIONS_TYPE = {
     "PADV2": 43,
     "SLICE": 48,
     "EXPAND_DIMS": 52,
+    "TRANSPOSE_CONV": 49,
     "PACK": 59,
     "UNPACK": 64,
     "RESIZE_NEAREST_NEIGHBOR": 74,
