@@ -340,10 +340,10 @@ def _mark(said):
 
 
 def _differs(mark, told):
-    # The heap is a little different after each reset; the service's margins are larger than that.
+    # The heap is a little different after each reset. Less is told when it nears the service's margins, more when it is worth it.
     if not told or mark[-1] != told[-1]:
         return True
-    return any(abs(now - then) > _NOISE for now, then in zip(mark, told))
+    return any(now < then - _NOISE or now > then + max(_NOISE, then >> 4) for now, then in zip(mark, told))
 
 
 def _here(call, *arguments):

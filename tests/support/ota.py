@@ -19,11 +19,12 @@ import httpx
 from tests.support.link import Link, link
 from tests.support.service import DIGITS, LABELS, Served, served, wait_until
 from tinymlaas import sign
+from tinymlaas.service.capabilities import current_profile
 from tinymlaas.target import board_by_name
 from tinymlaas.toolchain.firmware import build_firmware
 
 PROGRAM = Path(__file__).parents[1] / "device" / "micropython" / "ota_app.py"
-PROFILE = "x64/f1/r1/*"
+PROFILE = str(current_profile("x64"))
 PATIENCE_S = 120.0
 
 
