@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -16,13 +17,15 @@ from .story import Story
 
 def main() -> None:
     """All in a temporary folder; the pictures stay in build/demo-service."""
-    pictures = build_dir() / "demo-service"
+    parser = argparse.ArgumentParser(prog="make demo-service", description=__doc__)
+    parser.add_argument("--within", type=float, default=120, help="seconds until both devices must run; default 120")
+    promised_s, pictures = parser.parse_args().within, build_dir() / "demo-service"
     try:
         with tempfile.TemporaryDirectory(prefix="tinymlaas-demo-") as folder, stage(Path(folder)) as place:
             began = time.monotonic()
             place.serve()
             with window(place.url, pictures) as page:
-                story = Story(place, place.client(), page, began)
+                story = Story(place, place.client(), page, promised_s, began)
                 story.say("serve", f"tinymlaas serve at {place.url}/, in an empty folder")
                 story.tell()
                 data.print(f"{page.count} pictures in {shown(pictures)}", highlight=False, soft_wrap=True)
