@@ -11,6 +11,9 @@ from tests.support import extras
 from tests.support.board import share_right
 from tinymlaas.compile import compile_model
 
+# The first test may install the extra.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+
 FORMS = ("digits.keras", "digits.h5", "digits_saved")
 
 

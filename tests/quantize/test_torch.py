@@ -11,6 +11,9 @@ from tests.support import extras
 from tests.support.board import share_right
 from tinymlaas.compile import compile_model
 
+# The first test may install the extra.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
