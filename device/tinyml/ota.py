@@ -42,7 +42,7 @@ class Client:
         self._server, self._accept, self._health_s = Server(server, ca), accept, health_s
         self._base = "/default/controller/v1/" + device
         self._token = ("Authorization", "%s %s" % ("TargetToken", token))
-        self._etag = self._links = self._round = self._damaged = self._announced = None
+        self._etag = self._links = self._round = self._retried = self._announced = None
         self._sleep_s, self._fails, self._retry_after, self._told, self._again = 30, 0, 0, False, False
         self._uptime_ms, self._at, self._due = 0, ticks_ms(), ticks_ms()
         self._healthy_at = None
@@ -112,6 +112,7 @@ class Client:
         self._uptime_ms += ticks_diff(ticks_ms(), self._at)
         self._at = ticks_ms()
         _ = self.model  # it comes first
+        gc.collect()  # so that what the round keeps does not lie in the middle of the largest block
         yield from self._deliver()
         yield from self._ask()
         if "configData" in self._links or not self._told:
@@ -176,6 +177,7 @@ class Client:
             self.slots.note(feedback=told.last("success", "it runs already", self._health()))
         else:
             link = artifact["_links"]["download-http"]["href"]
+            said = chunk = artifact = None  # they are in the way of a module
             try:
                 yield from self._install(told, link, digest, size, version)
             except Unfit as e:
@@ -232,14 +234,16 @@ class Client:
             self.slots.pause()
 
     def _checks(self, checking, digest):
-        # A damaged download is made once more, and no more.
+        # Once more, and no more: what came may be damaged on its way only, the heap in pieces only now.
         try:
-            return _here(_goes_on, checking)
-        except Damaged as e:
-            if self._damaged == digest:
+            return _goes_on(checking)
+        except (Damaged, MemoryError) as e:
+            if self._retried == digest:
                 raise Unfit(str(e))
-            self._damaged = digest
+            self._retried = digest
             raise
+        except (ValueError, OSError) as e:
+            raise Unfit(str(e))
 
     def _ask_app(self):
         try:
@@ -350,8 +354,6 @@ def _here(call, *arguments):
     # What fails here is no matter of the network: the module cannot be taken.
     try:
         return call(*arguments)
-    except Damaged:
-        raise
     except (ValueError, OSError, MemoryError) as e:
         raise Unfit(str(e) or type(e).__name__)
 
