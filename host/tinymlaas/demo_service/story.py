@@ -91,7 +91,7 @@ class Story:
 
     def worse(self) -> None:
         """As good, but several times as slow: the limits stop it after the first device, which then goes back."""
-        version = self.push(widened(DIGITS.read_bytes(), [32, 32, 32]))
+        version = self.push(widened(DIGITS.read_bytes(), [32] * 6))
         rollout = self.rollout(version, "--stages", "50,100", "--latency-ratio", "1.8")
         stopped = wait_for("the worse model is stopped", lambda: self.state(rollout, "stopped"), PATIENCE_S)
         parts = actions_of(self.client, rollout)
