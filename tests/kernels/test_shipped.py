@@ -190,7 +190,10 @@ def binary_cases(draw):
 
 @st.composite
 def reduce_cases(draw):
-    count, stride = ([draw(st.integers(low, 4)) for _ in range(4)] for low in (1, 0))
+    """Dimensions in any order, with gaps."""
+    count, stride, step = [draw(st.integers(1, 4)) for _ in range(4)], [0] * 4, 1
+    for i in draw(st.permutations(range(4))):
+        stride[i], step = step, step * count[i] + draw(st.integers(0, 2))
     rng = np.random.default_rng(draw(SEEDS))
     in_bytes = 1 + sum((n - 1) * s for n, s in zip(count, stride, strict=True))
     out_bytes = count[0] * count[1]
@@ -204,9 +207,11 @@ def reduce_cases(draw):
 
 @st.composite
 def move_cases(draw):
-    """Strides of any sign and size; what lies between the places of the output must stay."""
+    """Strides of any sign; in the output no place twice, and what lies between the places must stay."""
     count, rng = [draw(st.integers(1, 4)) for _ in range(4)], np.random.default_rng(draw(SEEDS))
-    ins, outs = ([draw(st.integers(-9, 9) | st.just(1)) for _ in range(4)] for _ in range(2))
+    ins, outs, step = [draw(st.integers(-9, 9) | st.just(1)) for _ in range(4)], [0] * 4, 1
+    for i in draw(st.permutations(range(4))):
+        outs[i], step = step * draw(st.sampled_from([1, -1])), step * count[i] + draw(st.integers(0, 2))
     ways = [[(n - 1) * s for n, s in zip(count, strides, strict=True)] for strides in (ins, outs)]
     lows, sizes = ([sum(min(w, 0) for w in way) for way in ways], [1 + sum(abs(w) for w in way) for way in ways])
     parts, constant = [random_bytes(rng, size, "random") for size in sizes], draw(st.booleans())

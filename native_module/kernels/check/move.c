@@ -40,6 +40,8 @@ tml_status_t tml_check_move(tml_bounds_t *bounds, const tml_record_t *record) {
     }
     TML_TRY(reach(bounds, p->output, p->count, p->out_stride, &output));
     TML_TRY(tml_check_arena(bounds, output.offset, output.bytes, &output));
+    // Each place is written once: else a small module could ask for endless work.
+    TML_TRY(tml_check_count(bounds, steps, output.bytes));
     TML_TRY(check_input(bounds, p, &output));
     return tml_check_work(bounds, steps);
 }

@@ -12,6 +12,8 @@ tml_status_t tml_check_reduce(tml_bounds_t *bounds, const tml_record_t *record) 
             return tml_fail(bounds, TML_SHAPE, p->count[d], TML_MAX_ELEMENTS);
         }
     }
+    // Each element is read once: else a small module could ask for endless work.
+    TML_TRY(tml_check_count(bounds, steps, (uint32_t)last + 1));
     if (p->function >= TML_N_REDUCE) {
         return tml_fail(bounds, TML_SHAPE, p->function, TML_N_REDUCE - 1);
     }
