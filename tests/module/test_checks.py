@@ -107,7 +107,7 @@ FAULTS = {
         ("input", 1 << 20, ARENA),
         ("count", 0, SHAPE),
         ("count", 1 << 29, SHAPE),
-        ("count", 1 << 20, ARENA),
+        ("count", 1 << 20, SHAPE),
         ("function", 3, SHAPE),
         ("multiplier", -1, QUANTISATION),
         ("shift", 31, QUANTISATION),
