@@ -15,7 +15,7 @@ export MICROPYTHON_DIR
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv builds test demo demo-service lint format firmware natmod bench load fuzz size requirements clean distclean
+.PHONY: help deps venv builds test demo demo-service lint format firmware natmod bench load fuzz extras size requirements clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -68,12 +68,15 @@ load: deps ## figures of the service: polls per second, 100000 simulated devices
 fuzz: deps ## fuzz loader, kernels and importer, each for SECONDS=60; what is found lies in build/fuzz
 	@$(TOOLCHAIN) fuzz --seconds $(or $(SECONDS),60)
 
+extras: deps ## install what `tinymlaas quantize` needs, EXTRA=keras, onnx or torch (default: all, 9 GB)
+	@$(TOOLCHAIN) extras $(EXTRA)
+
 size: deps ## table of the sizes of everything built
 	@$(TOOLCHAIN) size
 
 requirements: venv ## pin the newest Python packages, with hashes
 	@$(VENV)/python -m pip install --quiet pip-tools
-	@for set in requirements requirements-service requirements-dev requirements-train requirements-onnx requirements-torch; do echo "pinning $$set.txt"; \
+	@for set in requirements requirements-service requirements-dev requirements-train requirements-onnx; do echo "pinning $$set.txt"; \
 		$(VENV)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o $$set.txt $$set.in || exit 1; done
 

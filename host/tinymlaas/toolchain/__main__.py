@@ -16,6 +16,7 @@ from tinymlaas.errors import TinymlError, ToolchainError
 from tinymlaas.target import board_by_name, load_boards
 from tinymlaas.toolchain import (
     codeformat,
+    extras,
     fetch,
     firmware,
     fuzz,
@@ -66,6 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     style.add_argument("--check", action="store_true", help="change nothing, fail when something would change")
     fuzzing = _add(commands, "fuzz", _fuzz, "fuzz loader, kernels and importer")
     fuzzing.add_argument("--seconds", type=int, default=60, help="for each of the fuzzers (default: 60)")
+    environment = _add(
+        commands, "extras", _extras, "install what quantising needs, each extra into an environment of its own"
+    )
+    environment.add_argument("names", nargs="*", metavar="EXTRA", help=f"of: {', '.join(extras.EXTRAS)} (default: all)")
     _add(commands, "clean", _clean, "remove all outputs; downloads stay")
     _add(commands, "size", _size, "table of the sizes of everything built")
     return parser
@@ -152,6 +157,14 @@ def _fuzz(options: argparse.Namespace) -> None:
     Console().print(fuzz.table(reports))
     if wrong := [r.words for r in reports if r.words]:
         raise ToolchainError("\n\n".join(wrong))
+
+
+def _extras(options: argparse.Namespace) -> None:
+    unknown = sorted(set(options.names) - set(extras.EXTRAS))
+    if unknown:
+        raise ToolchainError(f"unknown extras: {', '.join(unknown)}; known are: {', '.join(extras.EXTRAS)}")
+    for name in options.names or extras.EXTRAS:
+        print(extras.python_of(name))
 
 
 def _clean(options: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """Environments for the optional extras that quantise: TensorFlow, onnx2tf and PyTorch want versions that exclude each other.
 
-Each is a folder ``.venv-EXTRA`` with pinned packages, made when first needed; ``tinymlaas`` runs there from the sources.
+Each is a folder ``.venv-EXTRA`` with pinned packages; ``tinymlaas`` runs there from the sources.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tinymlaas.toolchain import paths, process, stamps
 EXTRAS = {
     "keras": ("requirements.txt", "requirements-train.txt"),
     "onnx": ("requirements-onnx.txt",),
-    "torch": ("requirements-torch.txt",),
+    "torch": ("requirements-torch.in",),  # which of PyTorch's builds it is depends on the machine: no hashes
 }
 
 
@@ -35,6 +35,11 @@ def python_of(extra: str) -> Path:
     return python
 
 
+def is_installed(extra: str) -> bool:
+    """Whether an extra's environment is there, current or not."""
+    return (paths.REPO / f".venv-{extra}" / ".stamp").is_file()
+
+
 def environment() -> dict[str, str]:
     """Variables with which an extra's Python finds this ``tinymlaas``."""
     return {**os.environ, "PYTHONPATH": str(paths.REPO / "host")}
@@ -45,7 +50,8 @@ def _install(extra: str, folder: Path, files: list[Path]) -> None:
     log, what = f"venv-{extra}", f"installing the extra '{extra}'"
     process.run([sys.executable, "-m", "venv", folder], what=what, log=log, fresh_log=True)
     # Without byte code: compiling TensorFlow's takes longer than the tests that import a part of it.
-    command = [folder / "bin" / "python", "-m", "pip", "install", "--no-compile", "--require-hashes"]
+    command = [folder / "bin" / "python", "-m", "pip", "install", "--no-compile"]
+    command += ["--require-hashes"] if all(file.suffix == ".txt" for file in files) else []
     wanted = [word for file in files for word in ("-r", str(file))]
     process.run([*map(str, command), "--disable-pip-version-check", *wanted], what=what, log=log, cwd=paths.REPO)
     if not (folder / "bin" / "python").exists():
