@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -35,21 +36,22 @@ MODELS = {
     "micro_speech": "micro_speech_quantized",
     "hello_world": "hello_world_int8",
 }
+WAKE_WORD = "okay_nabu"  # of PyPI's pymicro-wakeword; a streaming model: its second step follows the first
 DOCS, README = REPO / "docs" / "PERFORMANCE.md", REPO / "README.md"
 BEGIN, END = "<!-- bench: begin (printed by make bench) -->", "<!-- bench: end -->"
 BOARDS = ("pico", "qemu-m3", "qemu-m4", "qemu-rv32")
 
 # Cycles (pico) or executed instructions per MAC of the whole model: what TensorFlow Lite Micro with CMSIS-NN takes on the same
 # emulators, and what we want to reach.
-_WITH_GOALS = ("ad01", "kws", "resnet8", "vww_96", "person_detect", "micro_speech")
+_WITH_GOALS = ("ad01", "kws", "resnet8", "vww_96", "person_detect", "micro_speech", WAKE_WORD)
 INCUMBENT = {
-    "pico": dict(zip(_WITH_GOALS, (8.9, 14.9, 10.9, 15.8, 15.9, 10.0), strict=True)),
-    "qemu-m4": dict(zip(_WITH_GOALS, (2.21, 2.85, 2.38, 3.17, 3.15, 4.39), strict=True)),
+    "pico": dict(zip(_WITH_GOALS, (8.9, 14.9, 10.9, 15.8, 15.9, 10.0, 29.5), strict=True)),
+    "qemu-m4": dict(zip(_WITH_GOALS, (2.21, 2.85, 2.38, 3.17, 3.15, 4.39, 7.16), strict=True)),
 }
 GOALS = {
-    "pico": dict(zip(_WITH_GOALS, (4.5, 3.8, 3.2, 4.0, 4.0, 4.5), strict=True)),
-    "qemu-m4": dict(zip(_WITH_GOALS, (1.3, 1.2, 1.05, 1.3, 1.3, 2.0), strict=True)),
-    "qemu-rv32": dict(zip(_WITH_GOALS, (3.6, 3.4, 3.0, 3.6, 3.6, 4.5), strict=True)),
+    "pico": dict(zip(_WITH_GOALS, (4.5, 3.8, 3.2, 4.0, 4.0, 4.5, 10.0), strict=True)),
+    "qemu-m4": dict(zip(_WITH_GOALS, (1.3, 1.2, 1.05, 1.3, 1.3, 2.0, 3.5), strict=True)),
+    "qemu-rv32": dict(zip(_WITH_GOALS, (3.6, 3.4, 3.0, 3.6, 3.6, 4.5, 9.0), strict=True)),
 }
 
 
@@ -124,7 +126,18 @@ def sources() -> dict[str, tuple[bytes, Array, Array]]:
             continue
         with np.load(folder / "golden" / f"{file}.random.npz") as stored:
             out[name] = ((folder / f"{file}.tflite").read_bytes(), stored["inputs"], stored["outputs"])
-    return out
+    return out | _wake_word(folder / "golden")
+
+
+def _wake_word(golden: Path) -> dict[str, tuple[bytes, Array, Array]]:
+    """The streaming model with the steps of a session of speech, where its package and the session are."""
+    package, session = find_spec("pymicro_wakeword"), golden / f"{WAKE_WORD}.real.npz"
+    if package is None or package.origin is None or not session.exists():
+        talk.print(f"{WAKE_WORD}: not measured, it takes pymicro-wakeword and {session.name}", highlight=False)
+        return {}
+    with np.load(session) as stored:
+        model = Path(package.origin).parent / "models" / f"{WAKE_WORD}.tflite"
+        return {WAKE_WORD: (model.read_bytes(), stored["inputs"], stored["outputs"])}
 
 
 def tables(rows: Sequence[Row], boards: Sequence[str]) -> str:

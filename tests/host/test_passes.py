@@ -15,7 +15,7 @@ from tinymlaas.errors import PlanError, UnsupportedError
 from tinymlaas.evaluate import evaluate
 from tinymlaas.graph import Graph
 from tinymlaas.ops import OPS
-from tinymlaas.passes import drop_dead, fold_pad, fold_reshape, fuse_relu, join_moves
+from tinymlaas.passes import drop_dead, flatten_conv, fold_pad, fold_reshape, fuse_relu, join_moves
 from tinymlaas.passes.pipeline import run_passes
 from tinymlaas.passes.prepare import prepare
 from tinymlaas.passes.validate import validate
@@ -230,6 +230,28 @@ def test_pad_stays_where_it(why: str) -> None:
     outputs = [2, 4] if why == "is an output" else [4]
     graph = _graph([image, around, padded, weights, out], ops, outputs)
     assert _codes(fold_pad.run(graph, "any")) == ["PAD", "CONV_2D"]
+
+
+ONE_WINDOW = {
+    "alone": ((1, 2, 3, 3), (4, 2, 3, 3), (1, 1, 1, 4), CONV),
+    "one pixel": ((1, 1, 1, 5), (4, 1, 1, 5), (1, 1, 1, 4), CONV | {"padding": 0}),
+    "relu": ((1, 2, 3, 3), (4, 2, 3, 3), (1, 1, 1, 4), CONV | {"padding": 1, "fusedActivationFunction": 1}),
+}
+MORE_WINDOWS = {
+    "slides": ((1, 2, 4, 3), (4, 2, 3, 3), (1, 1, 2, 4), CONV),
+    "skips": ((1, 3, 3, 3), (4, 2, 2, 3), (1, 1, 1, 4), CONV | {"padding": 1, "strideH": 2, "strideW": 2}),
+    "pads": ((1, 1, 1, 3), (4, 3, 3, 3), (1, 1, 1, 4), CONV | {"padding": 0}),
+}
+
+
+@pytest.mark.parametrize("case", [*ONE_WINDOW, *MORE_WINDOWS])
+def test_a_convolution_of_one_window_is_fully_connected(case: str) -> None:
+    image, filters, result, options = (ONE_WINDOW | MORE_WINDOWS)[case]
+    tensors = [TensorSpec(image, 0.5, 3), _filters(filters), TensorSpec(result, 0.7, -4)]
+    graph = _graph(tensors, [OpSpec("CONV_2D", (0, 1), (2,), options)], [2])
+    found = flatten_conv.run(graph, "any")
+    assert _codes(found) == (["FULLY_CONNECTED"] if case in ONE_WINDOW else ["CONV_2D"])
+    _same_results(graph, found)
 
 
 @pytest.mark.parametrize("depthwise", [False, True])

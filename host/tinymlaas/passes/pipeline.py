@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..graph import Graph
-from . import drop_dead, fold_pad, fold_reshape, fuse_relu, join_moves, split_transpose_conv
+from . import drop_dead, flatten_conv, fold_pad, fold_reshape, fuse_relu, join_moves, split_transpose_conv
 from .validate import validate
 
 Pass = Callable[[Graph, str], Graph]
@@ -16,6 +16,7 @@ PASSES: tuple[Pass, ...] = (
     join_moves.run,
     drop_dead.run,
     fold_pad.run,
+    flatten_conv.run,
     fold_reshape.run,
     drop_dead.run,
 )
