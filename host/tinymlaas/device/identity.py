@@ -6,19 +6,11 @@ import json
 from dataclasses import asdict, dataclass
 
 from ..errors import DeviceError
+from .replace import replace_file
 from .transport import Device
 
 CONFIG_PATH = "/tinyml_ota.json"  # on a device, as in device/tinyml/ota.py
 
-# The new file is whole before the old one goes: FAT cannot rename over it.
-_REPLACE = """
-import os
-try:
-    os.rename({path!r} + '.new', {path!r})
-except OSError:
-    os.remove({path!r})
-    os.rename({path!r} + '.new', {path!r})
-"""
 _READ = """
 def _read(path):
     try:
@@ -61,14 +53,4 @@ def read_identity(device: Device) -> Identity | None:
 
 def write_identity(device: Device, identity: Identity) -> None:
     """Tells a board who it is. Raises DeviceError when it has no filesystem that it can write to."""
-    content = identity.as_json().encode()
-    try:
-        device.write_file(CONFIG_PATH + ".new", content)
-        whole = device.read_file(CONFIG_PATH + ".new") == content
-    except DeviceError as error:
-        raise DeviceError(
-            f"{CONFIG_PATH} cannot be written: the board needs a filesystem that it can write to\n{error}"
-        ) from error
-    if not whole:
-        raise DeviceError(f"{CONFIG_PATH}.new is not what was written; try again")
-    device.exec(_REPLACE.format(path=CONFIG_PATH))
+    replace_file(device, CONFIG_PATH, identity.as_json().encode())

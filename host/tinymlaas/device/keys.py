@@ -5,19 +5,10 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from ..errors import DeviceError
 from .install import KEYS_PATH, VERIFIER, install
+from .replace import replace_file
 from .transport import Device, Progress, no_progress
 
-# The new file is whole before the old one goes; a device that finds none takes the new one, see device/tinyml/source.py.
-_REPLACE = """
-import os
-try:
-    os.rename({path!r} + '.new', {path!r})
-except OSError:
-    os.remove({path!r})
-    os.rename({path!r} + '.new', {path!r})
-"""
 _READ_BACK = "import tinyml.trust\nprint(tinyml.trust.fingerprints())"
 
 
@@ -36,14 +27,5 @@ def install_keys(device: Device, content: str, progress: Progress = no_progress)
     Raises DeviceError when the board has no filesystem or reads something else back.
     """
     written = install(device, progress, parts=[VERIFIER])
-    try:
-        device.write_file(KEYS_PATH + ".new", content.encode())
-        whole = device.read_file(KEYS_PATH + ".new") == content.encode()
-    except DeviceError as error:
-        raise DeviceError(
-            f"{KEYS_PATH} cannot be written: the board needs a filesystem that it can write to\n{error}"
-        ) from error
-    if not whole:
-        raise DeviceError(f"{KEYS_PATH}.new is not what was written; the old keys are untouched: try again")
-    device.exec(_REPLACE.format(path=KEYS_PATH))
+    replace_file(device, KEYS_PATH, content.encode())
     return Installed(KEYS_PATH, ast.literal_eval(device.exec(_READ_BACK).decode()), written)
