@@ -10,17 +10,13 @@ import numpy as np
 
 from .graph import Array, Graph, Op, Quant, Tensor
 from .ops.add import Add
-from .ops.binary import Fused, Plain
 from .ops.conv_2d import Conv2D
 from .ops.depthwise_conv_2d import DepthwiseConv2D
 from .ops.fully_connected import FullyConnected
-from .ops.moved import Moved
 from .ops.pad import Pad
 from .ops.pool import Pool2D
-from .ops.reduce import Reduce
 from .ops.reshape import Reshape
 from .ops.softmax import Softmax
-from .ops.tanh import Tanh
 
 Shape = tuple[int, ...]
 _QUANT = Quant((0.05,), (3,))
@@ -49,10 +45,6 @@ class _Builder:
     def layer(self, code: str, attrs: Any, inputs: Iterable[int], out: Shape, quant: Quant = _QUANT) -> None:
         index = len(self.ops)
         self.ops.append(Op(code, f"layer{index}", index, tuple(inputs), (self.tensor(out, quant),), attrs))
-
-    def noise(self, shape: Shape) -> Array:
-        """Any bytes."""
-        return self.rng.integers(-128, 128, shape).astype(np.int8)
 
     def weights(self, shape: Shape, channels: int, axis: int) -> list[int]:
         """Weights as trained networks have them, mostly small, and a bias; a scale per channel."""
@@ -131,8 +123,7 @@ _POOLS = (
 def graph() -> Graph:
     """All layers, side by side: each reads inputs of the graph."""
     b = _Builder()
-    layers = (_convolutions, _depthwise, _fully_connected, _pools, _adds, _softmaxes, _pads, _copies)
-    for add in (*layers, _arithmetic, _tables, _reductions, _movements):
+    for add in (_convolutions, _depthwise, _fully_connected, _pools, _adds, _softmaxes, _pads, _copies):
         add(b)
     return Graph("layers", tuple(b.tensors), tuple(b.ops), tuple(b.inputs.values()), b.ops[-1].outputs)
 
@@ -198,38 +189,3 @@ def _pads(b: _Builder) -> None:
 def _copies(b: _Builder) -> None:
     for count in (16, 100, 1024, 3000):
         b.layer("RESHAPE", Reshape(), [b.input((1, count))], (count,))
-
-
-def _arithmetic(b: _Builder) -> None:
-    codes = {"SUB": Fused("NONE"), "MUL": Fused("NONE"), "MINIMUM": Plain(), "SQUARED_DIFFERENCE": Plain()}
-    for code, attrs in codes.items():
-        for shape, other in (((1, 300), (1, 300)), ((6, 4, 10), (1, 1, 10)), ((1, 1500), (1, 1500))):
-            same = Quant((0.05,), (3,))
-            operands = [b.input(shape), b.tensor(other, same, data=b.noise(other))]
-            b.layer(code, attrs, operands, shape, same if code == "MINIMUM" else Quant((0.1,), (3,)))
-
-
-def _tables(b: _Builder) -> None:
-    for count in (1, 64, 1000, 3000):
-        b.layer("TANH", Tanh(), [b.input((1, count))], (1, count), Quant((1 / 128,), (0,)))
-
-
-def _reductions(b: _Builder) -> None:
-    for code in ("MEAN", "REDUCE_MAX"):
-        for shape, axes in (((1, 8, 8, 16), (1, 2)), ((1, 4, 4, 64), (1, 2)), ((1, 30, 12), (2,)), ((1, 500), (1,))):
-            out = tuple(1 if i in axes else n for i, n in enumerate(shape))
-            over = b.tensor((len(axes),), None, "int32", np.array(axes, np.int32))
-            b.layer(code, Reduce(True), [b.input(shape), over], out, Quant((0.05,), (3,)))
-
-
-def _movements(b: _Builder) -> None:
-    for size, part in ((100, 30), (400, 300), (2500, 2400)):
-        places = np.arange(size - part, size)
-        b.layer("MOVE", Moved(places), [b.input((1, size))], (1, part))
-    for shape in ((8, 8, 4), (20, 16, 1), (4, 30, 8), (3, 2, 64)):
-        places = np.arange(np.prod(shape)).reshape(shape).transpose(1, 0, 2).reshape(-1)
-        b.layer("MOVE", Moved(places), [b.input(shape)], (shape[1], shape[0], shape[2]))
-    for runs, run in ((20, 1), (50, 6), (100, 12)):
-        order = b.rng.permutation(runs)
-        places = (order[:, None] * run + np.arange(run)).reshape(-1)
-        b.layer("MOVE", Moved(places), [b.input((1, runs * run))], (1, runs * run))
