@@ -15,6 +15,11 @@ _OPERATORS = (  # by their codes
     "SOFTMAX",
     "PAD",
     "COPY",
+    "LOOKUP",
+    "BINARY",
+    "REDUCE",
+    "MOVE",
+    "GATHER",
 )
 _RECORD_BYTES = 64
 _ENOUGH = 200  # ticks of the shortest layer: then one tick is half a percent

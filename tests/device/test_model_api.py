@@ -12,7 +12,7 @@ from tests.support.devices import bench
 from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas.compile import compile_model
 from tinymlaas.device.pico import CYCLE_COUNTER_ADDRESS
-from tinymlaas.planfmt import HEADER, TARGETS
+from tinymlaas.planfmt import HEADER, RUNTIME_VERSION, TARGETS
 from tinymlaas.target import board_by_name
 from tinymlaas.toolchain.firmware import build_firmware
 from tinymlaas.unpack import unpack
@@ -301,7 +301,7 @@ x.predict([[0] * 64])
         ("short.tml", f"{len(MODULE) - 7} B, its header says {len(MODULE)}: cut short or extended, upload it again"),
         ("damaged.tml", "SHA-256 does not match: the file is damaged, upload it again"),
         ("new.tml", "module format 9, this tinyml reads 1: convert the model again or update tinyml"),
-        ("later.tml", "needs tinyml runtime 200, this is 1"),
+        ("later.tml", f"needs tinyml runtime 200, this is {RUNTIME_VERSION}"),
     ],
 )
 def test_a_bad_file_is_refused(board, name, message):

@@ -11,13 +11,14 @@ from sqlalchemy import select, update
 
 from tests.support import golden
 from tests.support.service import DIGITS
+from tinymlaas.planfmt import RUNTIME_VERSION
 from tinymlaas.service import builder, compiler
 from tinymlaas.service.compiler import CompilerDied, Job, compile_apart, compile_here
 from tinymlaas.service.database import reading, writing
 from tinymlaas.service.tables import Build, now
 
 SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # what has nothing to do with the database
-PROFILES = {f"{target}/f1/r1/*" for target in ("any", "m0plus", "m3", "m4", "rv32", "x64")}
+PROFILES = {f"{target}/f1/r{RUNTIME_VERSION}/*" for target in ("any", "m0plus", "m3", "m4", "rv32", "x64")}
 
 
 def test_an_upload_is_a_version_with_facts_and_a_build_for_every_kind_of_board(service):
@@ -36,7 +37,7 @@ def test_an_upload_is_a_version_with_facts_and_a_build_for_every_kind_of_board(s
 def test_a_build_is_what_the_compiler_makes_and_says_why(service):
     service.upload()
     builds = {b["profile"]: b for b in service.builds("unsigned")}
-    build = builds["m0plus/f1/r1/*"]
+    build = builds[f"m0plus/f1/r{RUNTIME_VERSION}/*"]
     expected = compile_here(DIGITS, Job("digits", "m0plus", list("0123456789"))).module
     assert service.admin.get(f"/api/v1/builds/{build['id']}/module").content == expected
     assert build["module_sha256"] == hashlib.sha256(expected).hexdigest()
