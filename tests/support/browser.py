@@ -12,19 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tinymlaas.demo_service.browser import OPTIONS
 from tinymlaas.toolchain import paths
 
 SHOTS = paths.build_dir() / "screenshots"
 DESKTOP, PHONE = {"width": 1240, "height": 800}, {"width": 360, "height": 740}
-_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def executable() -> str | None:
@@ -39,7 +31,7 @@ def chromium() -> Iterator[Browser]:
     if found is None:
         pytest.skip("Chromium is not installed (apt-get install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=found, args=OPTIONS)
         yield browser
         browser.close()
 

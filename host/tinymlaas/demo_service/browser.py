@@ -14,7 +14,7 @@ from ..errors import ToolchainError
 
 UPLOAD_MS = 120_000  # it is answered when the model has been compiled
 _WIDTH, _HEIGHT = 1240, 800
-_OPTIONS = [
+OPTIONS = [  # of Chromium: nothing of its own on the network
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -75,6 +75,6 @@ def window(url: str, folder: Path) -> Iterator[Window]:
         old.unlink()
     with (
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=chromium, args=_OPTIONS) as browser,
+        playwright.chromium.launch(executable_path=chromium, args=OPTIONS) as browser,
     ):
         yield Window(browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT}), url, folder)
