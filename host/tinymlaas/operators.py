@@ -27,10 +27,10 @@ def _move(limits: str = "constant parameters") -> Note:
 
 
 NOTES: dict[str, Note] = {
-    "CONV_2D": Note("CONV_2D", "batch 1, symmetric constant weights, no groups; up to 65 535 per dimension, stride and dilation to 255"),
-    "DEPTHWISE_CONV_2D": Note("DEPTHWISE_CONV_2D, CONV_2D", "as CONV_2D; any depth multiplier"),
+    "CONV_2D": Note("CONV_2D, FULLY_CONNECTED", "batch 1, symmetric constant weights, no groups; up to 65 535 per dimension, stride and dilation to 255"),
+    "DEPTHWISE_CONV_2D": Note("DEPTHWISE_CONV_2D, CONV_2D, FULLY_CONNECTED", "as CONV_2D; any depth multiplier"),
     "FULLY_CONNECTED": Note("FULLY_CONNECTED", "constant weights, per tensor or per channel"),
-    "TRANSPOSE_CONV": Note("CONV_2D, MOVE, GATHER", "batch 1, symmetric constant weights, no activation"),
+    "TRANSPOSE_CONV": Note("CONV_2D, FULLY_CONNECTED, MOVE, GATHER", "batch 1, symmetric constant weights, no activation"),
     "AVERAGE_POOL_2D": Note("AVERAGE_POOL_2D", "batch 1, no rescaling"),
     "MAX_POOL_2D": Note("MAX_POOL_2D", "batch 1, no rescaling"),
     "ADD": Note("ADD, BINARY, LOOKUP", "broadcasts; one operand may be constant; shapes may be computed in int32"),

@@ -34,9 +34,9 @@ def _check(graph: Graph, op: Op) -> None:
 
 
 def _reals(graph: Graph, op: Op) -> tuple[float, float]:
-    """Multipliers above and below zero, in float32 as ``CalculateOpDataLeakyRelu``."""
-    a, b = (np.float32(quant_of(t).scale) for t in (graph.tensor(op.inputs[0]), output(graph, op)))
-    return float(a / b), float(a * np.float32(op.attrs.alpha) / b)
+    """Multipliers above and below zero, in float64 as ``CalculateOpDataLeakyRelu``."""
+    a, b = (quant_of(t).scale for t in (graph.tensor(op.inputs[0]), output(graph, op)))
+    return a / b, a * op.attrs.alpha / b
 
 
 def _function(graph: Graph, op: Op, x: Array) -> Array:
