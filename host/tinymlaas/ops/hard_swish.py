@@ -34,10 +34,9 @@ def _check(graph: Graph, op: Op) -> None:
 
 
 def _multipliers(graph: Graph, op: Op) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Mantissa of 15 bits and exponent for the output, and for what clamps, as ``HardSwishPrepare``."""
-    scale = np.float32(quant_of(graph.tensor(op.inputs[0])).scale) * np.float32(1 / 128)
-    out_scale = np.float32(quant_of(output(graph, op)).scale)
-    return _multiplier(float(scale / out_scale)), _multiplier(float(scale / np.float32(3 / 32768)))
+    """Mantissa of 15 bits and exponent for the output, and for what clamps, in float64 as ``HardSwishPrepare``."""
+    scale = quant_of(graph.tensor(op.inputs[0])).scale / (1 << _HIRES)
+    return _multiplier(scale / quant_of(output(graph, op)).scale), _multiplier(scale / (3 / 32768))
 
 
 def _multiplier(real: float) -> tuple[int, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .. import quant as q
 from ..graph import Array, Graph, Op
 from . import binary
@@ -19,10 +17,10 @@ def _check(graph: Graph, op: Op) -> None:
 
 
 def _reals(graph: Graph, op: Op) -> tuple[float, float, float]:
-    """Multipliers of the inputs and of their difference, in float32 as ``CalculateOpDataSub``."""
-    a, b, out = (np.float32(s) for s in binary.scales(graph, op))
-    common = np.float32(2) * max(a, b)
-    return float(a / common), float(b / common), float(common / (np.float32(1 << _LEFT_SHIFT) * out))
+    """Multipliers of the inputs and of their difference, in float64 as ``CalculateOpDataSub``."""
+    a, b, out = binary.scales(graph, op)
+    common = 2.0 * max(a, b)
+    return a / common, b / common, common / ((1 << _LEFT_SHIFT) * out)
 
 
 def _function(graph: Graph, op: Op, a: Array, b: Array) -> Array:
