@@ -4,7 +4,7 @@ import gc
 import sys
 
 from .slots import FOLDER, flash_free
-from .source import largest_free, native, open_keys
+from .source import largest_free, may_have_keys, native
 
 _ARCHES = ",x86,x64,armv6,armv6m,armv7m,armv7em,armv7emsp,armv7emdp,xtensa,xtensawin,rv32imc"
 _MOST_FLASH = 1 << 28  # no module is larger; and the disk of a computer changes all the time
@@ -58,11 +58,8 @@ def _clock_hz():
 
 
 def _keys():
-    if "tinyml.trust" not in sys.modules:  # who has no keys pays nothing
-        f = open_keys()
-        if f is None:
-            return []
-        f.close()
+    if not may_have_keys():
+        return []
     from .trust import fingerprints
 
     try:

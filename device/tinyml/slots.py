@@ -3,12 +3,11 @@
 import gc
 import os
 import struct
-import sys
 from time import ticks_diff, ticks_us
 
 from .model import Model
 from .notes import Notes, merged
-from .source import HEADER_BYTES, open_keys
+from .source import HEADER_BYTES, may_have_keys
 
 FOLDER = "/tinyml_models"  # not "/tinyml": `import tinyml` would find that folder instead of the package
 _SYNC_BYTES = 4096  # so much of a download may be lost with the power
@@ -332,14 +331,11 @@ def _counter(path):
 
 
 def _has_keys():
-    if "tinyml.trust" in sys.modules:
-        from .trust import fingerprints
+    if not may_have_keys():
+        return False
+    from .trust import fingerprints
 
-        return bool(fingerprints())
-    f = open_keys()
-    if f:
-        f.close()
-    return f is not None
+    return bool(fingerprints())
 
 
 def _time(model):

@@ -31,16 +31,14 @@ def open_keys(path=KEYS_PATH):
     return None
 
 
-def check_signature(buffer, name):
-    """False when this device has no release keys, which then costs no memory; else as trust.guard()."""
-    if "tinyml.trust" not in sys.modules:
-        f = open_keys()
-        if f is None:
-            return False
+def may_have_keys():
+    """False when this device has no release keys: then tinyml.trust need not be loaded, which would cost memory."""
+    if "tinyml.trust" in sys.modules:
+        return True
+    f = open_keys()
+    if f:
         f.close()
-    from .trust import guard
-
-    return guard(buffer, name)
+    return f is not None
 
 
 def open_source(source):
