@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.support import fleet
 from tests.support.fleet import enrol, settle, version
 from tests.support.service import DIGITS
+from tinymlaas.device.identity import parse_identity
 from tinymlaas.service import rollouts
 from tinymlaas.service.database import writing
 from tinymlaas.service.pages import charts, models
@@ -117,7 +119,9 @@ def test_a_viewer_sees_no_buttons_and_can_change_nothing(idle):
         forms += re.findall(r'method="post" action="([^"]+)"', page.text)
     assert set(forms) == {"/sign-out"}
     for path in CHANGES:
-        refused = viewer.post(path, {"model": "digits", "to": "d1", "group": "lab"}, files={"file": ("m.tflite", b"x")})
+        refused = viewer.post(
+            path, {"model": "digits", "to": "d1", "group": "lab", "device": "d2"}, files={"file": ("m.tflite", b"x")}
+        )
         assert refused.status_code == 403, path
         assert "viewer" in refused.text
     for path in ("/models/digits/versions/1/source", "/builds/1/module"):
@@ -132,6 +136,8 @@ CHANGES = [
     "/devices/d1/groups/join",
     "/devices/d1/groups/leave",
     "/devices/d1/token",
+    "/devices/d1/forget",
+    "/devices",
     "/rollouts",
     "/rollouts/1/approve",
     "/rollouts/1/pause",
@@ -145,7 +151,7 @@ def test_a_form_that_somebody_else_made_changes_nothing(idle, admin):
     with writing(idle.instance.engine) as session:
         enrol(session, ["d1"], group="lab")
         version(idle.instance, session)
-    form = {"model": "digits", "to": "d1", "group": "lab"}
+    form = {"model": "digits", "to": "d1", "group": "lab", "device": "d2"}
     other = Visit(idle, idle.admin_token).csrf
     for path in [*CHANGES, "/sign-out"]:
         for data, headers in [
@@ -190,6 +196,12 @@ BAD = [
     ("POST", "/rollouts/1/explode", {}, 422, ""),
     ("POST", "/devices/d1/groups/join", {"group": "a b"}, 422, ""),
     ("POST", "/builds/1/retry", {}, 404, "no build"),
+    ("POST", "/devices", {}, 422, "device"),
+    ("POST", "/devices", {"device": "a b"}, 422, "device"),
+    ("POST", "/devices", {"device": "d1"}, 409, "there is a device"),
+    ("POST", "/devices", {"device": "d3", "group": "a b"}, 422, "group"),
+    ("POST", "/devices", {"device": "d3", "gateway": "nobody"}, 422, "no gateway token"),
+    ("POST", "/devices/nobody/forget", {}, 404, "there is no device"),
 ]
 
 
@@ -207,6 +219,37 @@ def test_bad_input_ends_in_a_page_that_says_why(idle, admin):
         assert words in answer.text, (path, answer.text[-400:])
         assert "Traceback" not in answer.text
     assert idle.stranger.get("/api/v1/nothing").json()["error"]
+
+
+def test_a_device_is_enrolled_speaks_and_is_forgotten(idle, admin):
+    form = {"device": "window-1", "name": "Kitchen window", "group": "lab"}
+    answer = admin.post("/devices", form)
+    assert answer.status_code == 200
+    shown = re.search(r'aria-label="Its identity">([^<]+)<', answer.text)[1]
+    identity = parse_identity(html.unescape(shown))
+    assert identity.token in answer.text.replace(shown, "")
+    assert (identity.server, identity.device) == ("http://testserver", "window-1")
+    polled = idle.client("").get(
+        "/default/controller/v1/window-1", headers={"Authorization": f"TargetToken {identity.token}"}
+    )
+    assert polled.status_code == 200
+    found = idle.admin.get("/api/v1/devices/window-1").json()
+    assert (found["name"], found["groups"]) == ("Kitchen window", ["lab"])
+    assert identity.token not in admin.get("/devices/window-1").text
+    assert admin.post("/devices/window-1/forget").url.path == "/"
+    assert idle.admin.get("/api/v1/devices/window-1").status_code == 404
+    verbs = [e["verb"] for e in idle.admin.get("/api/v1/audit", params={"limit": 500}).json()["items"]]
+    assert {"device.enrol", "device.delete"} <= set(verbs)
+
+
+def test_a_device_behind_a_gateway_gets_no_token(idle, admin):
+    assert "behind gateway" not in admin.get("/").text
+    idle.admin.post("/api/v1/tokens", json={"name": "cellar", "role": "gateway"})
+    assert "behind gateway cellar" in admin.get("/").text
+    answer = admin.post("/devices", {"device": "d1", "gateway": "cellar"})
+    assert "the gateway cellar speaks for it" in answer.text
+    assert "tinymlaas gateway" in answer.text
+    assert idle.admin.get("/api/v1/devices/d1").json()["gateway"] == "cellar"
 
 
 @SQLITE

@@ -77,6 +77,23 @@ def test_the_first_start_shows_how_to_enrol(desk):
     assert desk.complaints == []
 
 
+def test_a_device_is_enrolled_by_the_form(desk, server):
+    page = desk.page
+    page.get_by_label("Id", exact=True).fill("garage-1")
+    page.get_by_label("Group", exact=True).fill("yard")
+    page.get_by_role("button", name="Enrol").click()
+    page.get_by_role("heading", name="garage-1 is enrolled").wait_for()
+    assert page.get_by_label("Token").inner_text() in page.get_by_label("Its identity").inner_text()
+    desk.shoot("enrolled")
+    check(desk, "the page after enrolling")
+    page.get_by_role("link", name="Go to garage-1").click()
+    page.get_by_text("Forget this device").click()
+    desk.shoot("device-forget")
+    page.get_by_role("button", name="Forget garage-1").click()
+    page.get_by_text("No device yet").wait_for()
+    assert desk.complaints == []
+
+
 def test_an_upload_is_dropped_given_and_seen_to_arrive(desk, server):
     """Compiling, download, self-test, running: all without a click or a reload."""
     device, page = speaker(server, "window-1", name="Kitchen window", groups=["lab"]), desk.page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from . import device, errors, files, fleet, models, rollouts, signing_in
+from . import device, enrolment, errors, files, fleet, models, rollouts, signing_in
 
 UPLOAD = "/models"  # where a form may bring a model
 
@@ -12,5 +12,5 @@ UPLOAD = "/models"  # where a form may bring a model
 def add_pages(app: FastAPI) -> None:
     """Adds every page to the service."""
     errors.answer_errors(app)
-    for one in (files, signing_in, fleet, device, models, rollouts):
+    for one in (files, signing_in, fleet, enrolment, device, models, rollouts):
         app.include_router(one.router)

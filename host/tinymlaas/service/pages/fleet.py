@@ -17,6 +17,7 @@ from ..api.shapes import DeviceShape
 from ..database import reading, writing
 from ..tables import Action, Device, Membership, Model, now
 from . import give, standing, words
+from .enrolment import address_of
 from .live import Part
 from .render import page, part, slug
 from .session import Operating, Visiting
@@ -46,11 +47,11 @@ def fleet(request: Request, here: Here, who: Visiting, group: _Text = "", q: _Te
             "groups": session.scalars(select(Membership.group).distinct().order_by(Membership.group)).all(),
             "models": session.scalars(select(Model.name).order_by(Model.name)).all(),
             "targets": give.suggestions(session) if who.may("operator") else [],
+            "gateways": sorted(devices.gateways(session).values()) if who.may("operator") else [],
             "first": not rows and look == Look("", "", ""),
             "next": rows[ROWS - 1].id if len(rows) > ROWS else None,
         }
-    address = f"{request.url.scheme}://{request.url.netloc}"
-    return page(request, who, "fleet.html", parts=parts, look=look, address=address, **more)
+    return page(request, who, "fleet.html", parts=parts, look=look, address=address_of(request), **more)
 
 
 @router.post("/give")
