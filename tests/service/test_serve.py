@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.support import postgres
+from tests.support.certificate import self_signed
 from tests.support.service import DIGITS, ROOT, served, wait_until
 
 TFLITE = ROOT / "device/examples/digits/digits.tflite"
@@ -116,23 +117,10 @@ def test_push_says_what_is_wrong_in_one_line(tmp_path):
 
 
 def test_https_with_a_certificate_of_ones_own(tmp_path):
-    key, certificate = tmp_path / "tls.key", tmp_path / "tls.crt"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    subprocess.run([*command, "-keyout", key, "-out", certificate, "-subj", "/CN=lab"], check=True, capture_output=True)
-    with served(tmp_path / "data", "--tls-certificate", str(certificate), "--tls-key", str(key)) as server:
+    certificate = self_signed(tmp_path)
+    with served(tmp_path / "data", *certificate.options) as server:
         assert server.url.startswith("https://")
-        to = ("--server", server.url, "--trust", certificate)
+        to = ("--server", server.url, "--trust", certificate.pem)
         assert tinymlaas("push", TFLITE, *to, "--name", "digits", token=server.token).returncode == 0
         untrusted = tinymlaas("push", TFLITE, *to[:2], token=server.token)
         assert "certificate verify failed" in untrusted.stderr.replace("\n", " ").lower()

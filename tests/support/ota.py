@@ -173,7 +173,7 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def fleet(folder: Path) -> Iterator[Fleet]:
+def fleet(folder: Path, *options: str) -> Iterator[Fleet]:
     """`tinymlaas serve` with keys of its own, asked every second."""
-    with served(folder / "data", "--poll-interval", "1") as server, server.api() as api:
+    with served(folder / "data", "--poll-interval", "1", *options) as server, server.api() as api:
         yield Fleet(server, api, folder)

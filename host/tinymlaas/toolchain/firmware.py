@@ -146,6 +146,7 @@ def _shared_layers(board: Board) -> list[Path]:
 
 
 def _build_unix(job: _Job) -> tuple[Path, Path]:
+    sources.require_submodules(job.tree, ("mbedtls",))
     program = job.folder / "micropython"
     _make(job, f"VARIANT_DIR={job.board.folder}", "PROG=micropython", "STRIP=")
     shutil.copy2(job.objects / "micropython", program)

@@ -30,6 +30,7 @@ client = ota.Client(
     "digits",
     initial=settings.get("initial"),
     folder=settings["folder"],
+    ca=settings.get("ca"),
     accept=accept,
 )
 inferences = 0
