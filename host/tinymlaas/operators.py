@@ -27,7 +27,10 @@ def _move(limits: str = "constant parameters") -> Note:
 
 
 NOTES: dict[str, Note] = {
-    "CONV_2D": Note("CONV_2D, FULLY_CONNECTED", "batch 1, symmetric constant weights, no groups; up to 65 535 per dimension, stride and dilation to 255"),
+    "CONV_2D": Note(
+        "CONV_2D, FULLY_CONNECTED",
+        "batch 1, symmetric constant weights, no groups; up to 65 535 per dimension, stride and dilation to 255",
+    ),
     "DEPTHWISE_CONV_2D": Note("DEPTHWISE_CONV_2D, CONV_2D, FULLY_CONNECTED", "as CONV_2D; any depth multiplier"),
     "FULLY_CONNECTED": Note("FULLY_CONNECTED", "constant weights, per tensor or per channel"),
     "TRANSPOSE_CONV": Note("CONV_2D, FULLY_CONNECTED, MOVE, GATHER", "batch 1, symmetric constant weights, no activation"),

@@ -24,7 +24,7 @@ class Certificate:
 def self_signed(folder: Path, name: str = "lab", host: str = "127.0.0.1") -> Certificate:
     """A new P-256 key and its certificate for an address, good for two days."""
     made = Certificate(*(folder / f"{name}.{ending}" for ending in ("key", "crt", "der")))
-    kind = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2".split()
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     subject = ("-subj", f"/CN={name}", "-addext", f"subjectAltName=IP:{host}")
     _openssl("req", "-x509", *kind, "-keyout", made.key, "-out", made.pem, *subject)
     _openssl("x509", "-in", made.pem, "-outform", "der", "-out", made.der)
