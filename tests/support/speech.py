@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
+import tempfile
 import wave
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 from pymicro_features import MicroFrontend
 
 from tests.support import golden
@@ -28,6 +32,17 @@ def samples_of(path: Path) -> bytes:
     with wave.open(str(path)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 1, 2)
         return file.readframes(file.getnframes())
+
+
+@cache
+def spoken(text: str) -> bytes:
+    """A man's voice (of CMU's ARCTIC recordings) that says the text, with silence before and after; skips where flite is missing."""
+    if shutil.which("flite") is None:
+        pytest.skip("nobody speaks: flite is not installed; make deps")
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        subprocess.run(["flite", "-voice", "rms", "-t", text, "-o", file.name], check=True)
+        said = samples_of(Path(file.name))
+    return bytes(RATE) + said + bytes(RATE)
 
 
 def wav(samples: bytes) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -31,6 +33,26 @@ def with_insight(name: str, every: int) -> bytes:
     builder = flatbuffers.Builder(1024)
     builder.Finish(parsed.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def settings(name: str) -> dict[str, Any]:
+    """What the package says about using the model: `probability_cutoff`, `sliding_window_size` and more."""
+    package = pytest.importorskip("pymicro_wakeword", reason="the models are in PyPI's pymicro-wakeword")
+    path = Path(package.__file__).parent / "models" / f"{name}.json"
+    return json.loads(path.read_text())["micro"]
+
+
+def heard(name: str, samples: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """What the package itself makes of sound, with its own TensorFlow Lite: (outputs of every run, mean probabilities)."""
+    package = pytest.importorskip("pymicro_wakeword", reason="the models are in PyPI's pymicro-wakeword")
+    word, front_end = package.MicroWakeWord.from_builtin(package.Model(name)), package.MicroWakeWordFeatures()
+    outputs, means = [], []
+    for n, frame in enumerate(front_end.process_streaming(samples), 1):
+        mean = word.process_streaming_prob(frame)
+        if n % word.stride == 0:
+            outputs.append(round(word._probabilities[-1] / word.output_scale))
+            means.append(mean)
+    return np.array(outputs, np.uint8), np.array(means)
 
 
 def steps(shape: tuple[int, ...], count: int) -> np.ndarray:

@@ -8,16 +8,25 @@ BLOCK_BYTES = 640  # 20 ms
 
 
 class Listener:
-    """Runs a model on the newest frames, every so many of them, and calls heard(label, score) once for each word spoken."""
+    """Runs a model on what is heard, and calls heard(label, score) once for each word spoken.
 
-    def __init__(self, model, heard, words, hop_ms=20, every=2, threshold=0.8, smooth=3):
-        self.model, self.heard, self.words = model, heard, words
-        self.every, self.threshold, self.smooth = every, threshold, smooth
-        self.features = Features(16000, hop_ms)
+    A model with a state (microWakeWord) takes frames 10 ms apart, each once; another (micro_speech) looks at a window of frames 20 ms
+    apart, after every second one. words: the labels that count; a word is heard when the mean of its last `smooth` scores passes
+    `threshold`.
+    """
+
+    def __init__(self, model, heard, words=None, hop_ms=None, every=None, scale=None, threshold=0.8, smooth=3):
+        remembers = len(model.get_state()) > 0
+        self.model, self.heard, self.threshold, self.smooth = model, heard, threshold, smooth
+        self.words = [(i, word) for i, word in enumerate(names(model)) if wanted(word, words)]
+        self.features = Features(16000, hop_ms or (10 if remembers else 20))
         self.window = bytearray(b"\x80" * len(model.inputs[0]))  # silence; the input itself is overwritten by each run
         self.view = memoryview(self.window)
-        self.recent, self.said = [], set()  # scores of the last runs; words that were heard and are not over yet
+        self.every = every or (len(self.window) // CHANNELS if remembers else 2)  # frames between two runs
+        # None: as micro_speech's own application has it
+        self.scale = scale or (model.input_scale[0] if remembers else None)
         self.due = 0  # frames since the last run
+        self.recent, self.said = [], set()  # outputs of the last runs; words that were heard and are not over yet
 
     def listen(self, source, block=None):
         """Everything that source.readinto() gives: a file, or machine.I2S, which goes on for ever."""
@@ -30,7 +39,7 @@ class Listener:
 
     def _frame(self):
         self.view[:-CHANNELS] = self.view[CHANNELS:]
-        self.features.into(self.view[-CHANNELS:])
+        self.features.into(self.view[-CHANNELS:], self.scale, self.model.input_zero_point[0])
         self.due += 1
         if self.due == self.every:
             self.due = 0
@@ -40,16 +49,33 @@ class Listener:
         m = self.model
         m.inputs[0][:] = self.window
         m.run()
-        scores = dict(m.top(len(m.outputs[0])))
-        self.recent.append(scores)
-        self.recent = self.recent[-self.smooth :]
-        for word in self.words:
-            score = sum(s[word] for s in self.recent) / self.smooth
-            if score > self.threshold and word not in self.said:
-                self.said.add(word)
-                self.heard(word, score)
-            elif score < self.threshold / 2:
-                self.said.discard(word)
+        self.recent.append(tuple(m.outputs[0]))
+        if len(self.recent) < self.smooth:
+            return
+        for i, word in self.words:
+            self._judge(word, self.score(i))
+        self.recent.pop(0)
+
+    def score(self, i):
+        """Mean of the last outputs of number i, as a real number."""
+        mean = sum(values[i] for values in self.recent) / len(self.recent)
+        return (mean - self.model.output_zero_point[0]) * self.model.output_scale[0]
+
+    def _judge(self, word, score):
+        if score > self.threshold and word not in self.said:
+            self.said.add(word)
+            self.heard(word, score)
+        elif score < self.threshold / 2:
+            self.said.discard(word)
+
+
+def names(model):
+    """The labels; a model of a single output without one is called after its file."""
+    return model.labels if len(model.outputs[0]) > 1 else model.metadata.get("labels") or [model.metadata["name"]]
+
+
+def wanted(word, words):
+    return word in words if words else word not in ("silence", "unknown")
 
 
 def open_wav(path):
@@ -69,9 +95,19 @@ def open_wav(path):
     return f
 
 
-def main(sound="/rom/words.wav", model="/rom/micro_speech.tml", words=("yes", "no")):
+def microphone(sck=16, ws=17, sd=18, number=0):
+    """An I2S microphone on these pins; its buffer holds what comes in 250 ms."""
+    from machine import I2S, Pin
+
+    wires = {"sck": Pin(sck), "ws": Pin(ws), "sd": Pin(sd)}
+    return I2S(number, mode=I2S.RX, bits=16, format=I2S.MONO, rate=16000, ibuf=8000, **wires)
+
+
+def main(sound="/rom/words.wav", model="/rom/micro_speech.tml", words=None, **how):
+    """sound: path of a wav file, or what has a readinto(), like microphone(). how: for Listener."""
     m = tinyml.Model(model)
-    Listener(m, lambda word, score: print("heard %s (%d %%)" % (word, 100 * score)), words).listen(open_wav(sound))
+    source = open_wav(sound) if isinstance(sound, str) else sound
+    Listener(m, lambda word, score: print("heard %s (%d %%)" % (word, 100 * score)), words, **how).listen(source)
 
 
 if __name__ == "__main__":

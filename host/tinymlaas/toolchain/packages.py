@@ -56,6 +56,7 @@ NEEDS = (
     Need("nodejs", "node"),
     Need("npm", "npm"),
     Need("chromium", "chromium"),
+    Need("flite", "flite"),
 )
 
 
