@@ -61,6 +61,7 @@ natmod: deps ## build _tinyml.mpy and the modules beside it, ARCH=armv6m; OPS=CO
 
 bench: builds ## measure every figure of docs/PERFORMANCE.md
 	@$(VENV)/python -m tinymlaas.bench
+	@$(VENV)/python -m tinymlaas.bench_senses
 
 load: deps ## figures of the service: polls per second, 100000 simulated devices and a kill -9 (LOAD="--devices 2000": fewer)
 	@$(VENV)/python -m tinymlaas.service.load $(LOAD)

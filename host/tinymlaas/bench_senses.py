@@ -1,4 +1,4 @@
-"""``python -m tinymlaas.bench_senses``: what the speech front-end and the image helper take; printed for docs/PERFORMANCE.md.
+"""``python -m tinymlaas.bench_senses``: what the speech front-end, wake words and the image helper take; printed for docs/PERFORMANCE.md.
 
 A counter is read in Python before and after a call, and a call that does nothing is taken off. Exact cycles on the emulated Pico,
 executed instructions on QEMU; averages of several calls.
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from . import bench_words
 from .bench import markdown_table
 from .device.pico import CYCLE_COUNTER_ADDRESS, EmulatedPico
 from .device.qemu import QemuBoard
@@ -112,7 +113,8 @@ def main() -> None:
             image += _image_rows(device, worth, board)
     head = ("board", "cycles or instructions per frame", "flash B", "native module B")
     print(markdown_table("Speech front-end", head, audio) + "\n")
-    print(markdown_table(f"Frames of {WIDTH}x{HEIGHT} into a model", ("board, frame", *METHODS), image))
+    print(markdown_table(f"Frames of {WIDTH}x{HEIGHT} into a model", ("board, frame", *METHODS), image) + "\n")
+    print(bench_words.table())
 
 
 if __name__ == "__main__":

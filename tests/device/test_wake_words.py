@@ -10,6 +10,7 @@ import pytest
 from tests.device.test_examples import app, run_app
 from tests.support import golden, speech, wakewords
 from tests.support.devices import bench
+from tinymlaas import bench_words
 from tinymlaas.compile import compile_model
 from tinymlaas.target import board_by_name
 
@@ -93,3 +94,10 @@ def test_other_words_and_noise_are_not_heard(name):
         board.run(f"import sys\nsys.path.insert(0, {board.folder!r})\n" + WATCHED)
         assert run_app(board, call(name)) == []
         np.testing.assert_array_equal(board.value("outputs"), np.ravel(expected))
+
+
+def test_real_time_on_a_pico():
+    """Everything that the app does for 10 ms of sound takes less than a third of them: flash cache misses are left out."""
+    (row,) = bench_words.measure(["okay_nabu"])
+    assert 0.1 < row.share(125) < 0.33
+    assert row.compiled.plan.arena_bytes <= 8192
