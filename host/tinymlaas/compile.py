@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from . import __version__
-from .errors import PlanError
+from .errors import PlanError, UnsupportedError
 from .evaluate import evaluate
 from .graph import Array, Graph, Op
 from .memory import assign_behind, live_bytes
 from .ops import OPS
 from .pack import SelfTest, pack, selftest_inputs, selftest_of
+from .passes import limits
 from .passes.pipeline import run_passes
 from .passes.prepare import prepare
 from .plan import Plan, Step
@@ -24,6 +25,7 @@ from .variants import choose
 from .verify import verify_plan
 
 SELFTEST_SEEDS = (1, 2)
+_MOST_ARENA_BYTES = 1 << 26  # more than the RAM of any board
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +43,10 @@ def compile_model(data: bytes, name: str, target: str = "any", metadata: dict[st
     Raises ModelError or UnsupportedError for the model, PlanError for a defect of the compiler.
     """
     source = prepare(read(data, name))
+    limits.check(source)
     for op in source.ops:
         OPS[op.code].check(source, op)
+    limits.check_work(source)
     graph = run_passes(source, target)
     plan = plan_graph(graph, target, _metadata(graph, data, metadata or {}))
     return Compiled(graph, plan, pack(plan, _selftests(source, graph)))
@@ -68,6 +72,9 @@ def plan_steps(graph: Graph, target: str, steps: tuple[Step, ...], metadata: dic
     states = [s.read for s in graph.states]
     spans = lifetimes(steps, graph.tensors, graph.inputs, graph.outputs, states)
     placed, arena_bytes, state_bytes = assign_behind(spans, states)
+    if arena_bytes > _MOST_ARENA_BYTES:
+        most = f"supported are up to {_MOST_ARENA_BYTES}"
+        raise UnsupportedError(f"{graph.name}: needs {arena_bytes} B of RAM, {most}; make the input smaller")
     bound = live_bytes(spans, scratch=False)
     sizes = (arena_bytes, bound, metadata, graph.states, state_bytes)
     plan = Plan(graph.name, target, graph.tensors, graph.inputs, graph.outputs, steps, placed, *sizes)

@@ -13,7 +13,14 @@ from .ops import OPS
 
 def evaluate(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
     """Outputs for ``inputs``, both in the graph's order, shapes and dtypes, at the first run. Raises UsageError for other inputs."""
-    values = evaluate_all(graph, inputs)
+    last = {graph.storage(t): op for op in graph.ops for t in (*op.outputs, *op.inputs) if t >= 0}
+    kept = {graph.storage(t) for t in graph.outputs}
+    values = _checked(graph, inputs)
+    for op in graph.ops:
+        _run(graph, op, values)
+        for index in {graph.storage(t) for t in (*op.outputs, *op.inputs) if t >= 0} - kept:
+            if last[index] is op:  # nobody reads it any more: a deep model would fill the memory
+                values.pop(index, None)
     return [value_of(graph, values, t) for t in graph.outputs]
 
 
@@ -21,10 +28,14 @@ def evaluate_all(graph: Graph, inputs: Sequence[Array]) -> dict[int, Array]:
     """Every activation by tensor index, as far as operators write it; views stand under the tensor that holds them."""
     values = _checked(graph, inputs)
     for op in graph.ops:
-        operands = [_operand(graph, values, t) for t in op.inputs]
-        for tensor, result in zip(op.outputs, OPS[op.code].evaluate(graph, op, operands), strict=True):
-            values[graph.storage(tensor)] = result
+        _run(graph, op, values)
     return values
+
+
+def _run(graph: Graph, op: Op, values: dict[int, Array]) -> None:
+    operands = [_operand(graph, values, t) for t in op.inputs]
+    for tensor, result in zip(op.outputs, OPS[op.code].evaluate(graph, op, operands), strict=True):
+        values[graph.storage(tensor)] = result
 
 
 def value_of(graph: Graph, values: Mapping[int, Array], index: int) -> Array:

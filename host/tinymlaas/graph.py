@@ -124,6 +124,10 @@ class Graph:
         """The operator that writes each tensor that is written."""
         return {t: op for op in self.ops for t in op.outputs}
 
+    def producer(self, index: int) -> Op | None:
+        """The operator that writes a tensor by this index."""
+        return next((op for op in self.ops if index in op.outputs), None)
+
     def consumers(self, index: int) -> list[Op]:
         """The operators that read a tensor by this index."""
         return [op for op in self.ops if index in op.inputs]

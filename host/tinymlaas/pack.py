@@ -12,7 +12,7 @@ import numpy as np
 
 from .graph import Array, Op, State, Tensor
 from .memory import aligned
-from .plan import Plan, Step
+from .plan import Plan, Span, Step
 from .planfmt import (
     ALIGN,
     DTYPES,
@@ -63,12 +63,16 @@ def pack(plan: Plan, selftests: Sequence[SelfTest] = ()) -> bytes:
     tests_at = records_at + RECORD_BYTES * n_records
     metadata_at = tests_at + len(tests)
     constants_at = aligned(metadata_at + len(metadata))
-    constants, places = _constants((*beginnings, *plan.steps), constants_at)
     records = (*beginnings, *plan.steps)
+    constants, places = _constants(records, constants_at)
+    scratch = {s.first: s for s in plan.spans if s.tensor < 0}
     payload = _join(
         tensors_at,
         (tensors_at, b"".join(_tensor(plan, t) for t in plan.inputs + plan.outputs)),
-        (records_at, b"".join(_record(plan, s, n - len(beginnings), places) for n, s in enumerate(records))),
+        (
+            records_at,
+            b"".join(_record(plan, s, scratch.get(n - len(beginnings)), places) for n, s in enumerate(records)),
+        ),
         (tests_at, tests),
         (metadata_at, metadata),
         (constants_at, constants),
@@ -140,14 +144,12 @@ def _beginning(plan: Plan, state: State) -> Step:
     return Step("MOVE", op, fields, {"output": state.read}, {"input": state.initial[:1] if same else state.initial})
 
 
-def _record(plan: Plan, step: Step, number: int, places: dict[bytes, int]) -> bytes:
-    """``number``: of the step, counted from the first that runs each time."""
+def _record(plan: Plan, step: Step, scratch: Span | None, places: dict[bytes, int]) -> bytes:
     fields = dict(step.fields, op=OPERATORS[step.operator][0])
     fields |= {name: plan.offset(tensor) for name, tensor in step.operands.items()}
     fields |= {name: places[data] for name, data in step.constants.items()}
     fields |= {name: fields[name] + offset for name, offset in step.offsets.items()}
-    if step.scratch_bytes:
-        scratch = next(s for s in plan.spans if s.tensor < 0 and s.first == number)
+    if step.scratch_bytes and scratch:
         fields |= {"scratch": scratch.offset, "scratch_bytes": step.scratch_bytes}
     if "aux" in step.constants:
         fields["aux_bytes"] = len(step.constants["aux"])

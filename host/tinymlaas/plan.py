@@ -70,6 +70,10 @@ class Plan:
     metadata: dict[str, Any]
     states: tuple[State, ...] = ()
     state_bytes: int = 0  # of the arena's start
+    _places: dict[int, Span] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_places", {s.tensor: s for s in reversed(self.spans)})
 
     def offset(self, tensor: int) -> int:
         """Arena offset of a tensor, or of what it is a view of."""
@@ -78,4 +82,4 @@ class Plan:
     def span(self, tensor: int) -> Span:
         """Where the bytes of a tensor lie; spans name the tensor that is not a view."""
         storage = storage_of(self.tensors, tensor)
-        return next(s for s in self.spans if s.tensor == storage)
+        return self._places[storage]

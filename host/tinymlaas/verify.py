@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .errors import PlanError
+from .graph import Array
 from .plan import Plan, Span
 from .planfmt import ALIGN
+
+_NOBODY = -2  # -1: a scratch
 
 
 def verify_plan(plan: Plan) -> None:
@@ -23,16 +28,16 @@ def _check_bounds(plan: Plan, span: Span) -> None:
 
 def _check_dataflow(plan: Plan) -> None:
     """Plays the schedule: each byte of the arena knows which tensor wrote it last; a read must find its own."""
-    owner: list[object] = [None] * plan.arena_bytes
+    owner = np.full(plan.arena_bytes, _NOBODY, np.int32)
     for tensor in (*plan.inputs, *(s.read for s in plan.states)):
         _write(owner, plan.span(tensor))
+    scratch = {s.first: s for s in plan.spans if s.tensor < 0}
     for number, step in enumerate(plan.steps):
         reads = [plan.span(t) for name, t in step.operands.items() if name != "output"]
         for span in reads:
             _read(plan, owner, span, f"step {number}")
-        for span in plan.spans:
-            if span.tensor < 0 and span.first == number:
-                _write(owner, span)
+        if number in scratch:
+            _write(owner, scratch[number])
         _write(owner, plan.span(step.operands["output"]))
         for span in reads:  # an operator may read its inputs until it has written its last output
             _read(plan, owner, span, f"step {number}, while it writes")
@@ -40,15 +45,14 @@ def _check_dataflow(plan: Plan) -> None:
         _read(plan, owner, plan.span(tensor), "the end")
 
 
-def _write(owner: list[object], span: Span) -> None:
-    owner[span.offset : span.offset + span.bytes] = (
-        [span.name] * span.bytes if span.tensor < 0 else [span.tensor] * span.bytes
-    )
+def _write(owner: Array, span: Span) -> None:
+    owner[span.offset : span.offset + span.bytes] = span.tensor
 
 
-def _read(plan: Plan, owner: list[object], span: Span, where: str) -> None:
-    wrong = [o for o in owner[span.offset : span.offset + span.bytes] if o != span.tensor]
-    if wrong:
+def _read(plan: Plan, owner: Array, span: Span, where: str) -> None:
+    found = owner[span.offset : span.offset + span.bytes]
+    wrong = found[found != span.tensor]
+    if wrong.size:
         raise PlanError(
-            f"{plan.name}: at {where}, {len(wrong)} of {span.bytes} B of '{span.name}' are overwritten by {wrong[0]!r}"
+            f"{plan.name}: at {where}, {wrong.size} of {span.bytes} B of '{span.name}' are overwritten by {wrong[0]}"
         )

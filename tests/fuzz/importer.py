@@ -6,14 +6,14 @@ from tinymlaas.compile import compile_model
 from tinymlaas.errors import TinymlError
 from tinymlaas.tflite.importer import read
 
-MOST_BYTES = 4096  # of tensors: compiling larger ones would show the speed of numpy
+MOST_ELEMENTS = 4096  # of tensors: compiling larger ones would show the speed of numpy
 
 
 def try_bytes(data: bytes) -> str:
     """What became of it: refused, read (a graph too large to compile here) or compiled. Whatever else is raised is a defect."""
     try:
         graph = read(data, "model")
-        if sum(t.bytes for t in graph.tensors) > MOST_BYTES:
+        if sum(t.size for t in graph.tensors) > MOST_ELEMENTS:
             return "read"
         compile_model(data, "model")
     except TinymlError as error:

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.models import SINGLE_OPS
-from tests.support.small_module import small_module, small_tflite
+from tests.support.small_module import small_module, small_streaming, small_tflite
+from tests.support.streaming_tflite import streaming_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.errors import TinymlError
 from tinymlaas.sign import new_key, sign
@@ -23,7 +24,10 @@ _EXAMPLES = 40
 def main() -> None:
     """Writes what is not there yet; what is there stays. To have a new operator in the files of all operators, delete these first."""
     _write(MODELS / "every_operator.tflite", small_tflite())
+    _write(MODELS / "streaming.tflite", streaming_tflite())
     _write(MODULES / "every_operator.tml", small_module())
+    _write(MODULES / "streaming.tml", small_streaming())
+    _write(MODULES / "streaming_that_computes.tml", compile_model(streaming_tflite(), "streaming").module)
     _write(MODULES / "signed.tml", sign(small_module(), new_key(), 1))
     for name, models in SINGLE_OPS.items():
         for kind, (model, module) in _smallest(name, models).items():

@@ -100,8 +100,8 @@ def test_message_names_the_offset() -> None:
 
 
 def test_references_to_the_same_bytes() -> None:
-    """A vector of 20 000 references to one table that holds a large vector would unfold to 4 * 10^8 numbers."""
-    n = 20_000
+    """A vector of 16 000 references to one table that holds a large vector would unfold to 2.5 * 10^8 numbers."""
+    n = 16_000
     head = struct.pack("<HHHHiI", 6, 8, 4, 0, 8, 4)  # a vtable, padding, its table with one reference to what follows
     table_at = 4 + 4 * n + 8  # from the start of the vector
     references = b"".join(struct.pack("<I", table_at - (4 + 4 * i)) for i in range(n))

@@ -21,13 +21,30 @@ static void *exact(size_t size) {
     return memory;
 }
 
+// As Python may call it: records in slices, in any order, and slices that are not there.
+static void run_backwards(const tml_plan_t *plan, uint8_t *arena) {
+    for (uint32_t i = TML_N_RECORDS(plan->header); i-- > 0;) {
+        for (uint32_t slice = tml_run_slice(plan, arena, i, UINT32_MAX, TML_PLANNED_SCRATCH); slice-- > 0;) {
+            (void)tml_run_slice(plan, arena, i, slice, TML_PLANNED_SCRATCH);
+        }
+    }
+}
+
+// Inputs, and the state that set_state() gives, are anything: the arena begins with one byte repeated, or with noise.
 static void run(const tml_plan_t *plan) {
+    const uint32_t bytes = plan->header->arena_bytes;
     tml_position_t position = {0, 0};
-    uint8_t *arena = exact(plan->header->arena_bytes);
-    memset(arena, 0x5a, plan->header->arena_bytes);
+    uint32_t seed = bytes | 1;
+    uint8_t *arena = exact(bytes);
+    memset(arena, 0x5a, bytes);
     tml_run(plan, arena);
+    tml_reset(plan, arena);
     while (!tml_step(plan, arena, &position)) {
     }
+    tml_selftest_fill(&seed, arena, bytes);
+    tml_run(plan, arena);
+    memset(arena, 0x80, bytes);
+    run_backwards(plan, arena);
     for (uint32_t i = 0; i < plan->header->n_selftests && i < 2; i++) {
         (void)tml_selftest(plan, arena, i);
     }

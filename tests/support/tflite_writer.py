@@ -18,6 +18,7 @@ _DTYPES = {
     "int64": schema.TensorType.INT64,
     "float32": schema.TensorType.FLOAT32,
     "bool": schema.TensorType.BOOL,
+    "resource": schema.TensorType.RESOURCE,
 }
 
 
@@ -83,6 +84,10 @@ OPTION_TYPES = {
     "RESIZE_BILINEAR": "ResizeBilinearOptions",
     "MIRROR_PAD": "MirrorPadOptions",
     "REVERSE_V2": "ReverseV2Options",
+    "VAR_HANDLE": "VarHandleOptions",
+    "READ_VARIABLE": "ReadVariableOptions",
+    "ASSIGN_VARIABLE": "AssignVariableOptions",
+    "CALL_ONCE": "CallOnceOptions",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,12 @@ def _check_batch(graph: Graph, op: Op) -> None:
     fits = 1 <= len(block) < len(source.shape) and len(around) == 2 * len(block)
     if not fits or min(block) < 1 or min(around) < 0:
         raise inconsistent(graph, op, f"blocks {block} with {around} around in {list(source.shape)}")
+    sign = 1 if op.code == "SPACE_TO_BATCH_ND" else -1
+    sizes = [n if sign > 0 else n * b for n, b in zip(source.shape[1:], block, strict=False)]
+    around = [sum(around[i : i + 2]) for i in range(0, len(around), 2)]
+    space = math.prod(n + sign * a for n, a in zip(sizes, around, strict=True))
+    kept = source.size // math.prod(source.shape[1 : len(block) + 1])
+    movement.check_size(graph, op, kept * space // (1 if sign > 0 else math.prod(block)))
     movement.check_shapes(graph, op, space_to_batch if op.code == "SPACE_TO_BATCH_ND" else batch_to_space)
 
 

@@ -35,6 +35,7 @@ def _check(graph: Graph, op: Op) -> None:
         raise refuse(graph, op, f"fused activation {op.attrs.activation}", "give it a layer of its own")
     if any(t.quant != result.quant for t in tensors):
         raise refuse(graph, op, "inputs with scales other than the output's", "quantise them alike")
+    movement.check_size(graph, op, sum(t.size for t in tensors))
     movement.check_shapes(graph, op, _move, _moved(op))
 
 

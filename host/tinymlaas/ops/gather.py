@@ -33,6 +33,7 @@ def _check(graph: Graph, op: Op) -> None:
     rank, axis = len(source.shape), op.attrs.axis
     if not -rank <= axis < rank or not all(0 <= i < source.shape[axis] for i in indices):
         raise inconsistent(graph, op, f"indices {indices} along axis {axis} of {list(source.shape)}")
+    movement.check_size(graph, op, source.size // source.shape[axis] * len(indices))
     movement.check_shapes(graph, op, _move)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +36,7 @@ def _check_pad(graph: Graph, op: Op) -> None:
     fits = all(min(p) >= 0 and max(p) <= n - edge for p, n in zip(rows, source.shape, strict=False))
     if op.attrs.mode not in (0, 1) or len(around) != 2 * len(source.shape) or not fits:
         raise inconsistent(graph, op, f"pads {list(source.shape)} by {rows} in mode {op.attrs.mode}")
+    movement.check_size(graph, op, math.prod(n + sum(p) for n, p in zip(source.shape, rows, strict=True)))
     movement.check_shapes(graph, op, _pad)
 
 

@@ -88,6 +88,13 @@ def check_shapes(graph: Graph, op: Op, move: Move, moved: tuple[int, ...] = (0,)
         raise inconsistent(graph, op, f"outputs of shapes {found}, expected {expected}")
 
 
+def check_size(graph: Graph, op: Op, elements: int) -> None:
+    """Check that the output has so many elements, before the definition makes them: what a damaged file asks for may be any size."""
+    if elements != output(graph, op).size:
+        found = f"{output(graph, op).size} of {list(output(graph, op).shape)}"
+        raise inconsistent(graph, op, f"makes {elements} elements, the output has {found}")
+
+
 def parameter(graph: Graph, op: Op, position: int, role: str) -> list[int]:
     """Check that an input is a constant list of integers, and return it."""
     tensor = constant(graph, op, position, role, ("int32", "int64"))

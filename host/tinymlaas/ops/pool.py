@@ -46,7 +46,7 @@ def check(graph: Graph, op: Op) -> None:
     """Check operands and geometry; a pool does not rescale, so both sides need the same quantisation."""
     operand_count(graph, op, 1, 1)
     image, result = int8_input(graph, op), int8_output(graph, op)
-    check_window(graph, op, op.attrs, op.attrs.filter_h, op.attrs.filter_w, image.shape[-1])
+    check_window(graph, op, op.attrs, op.attrs.filter_h, op.attrs.filter_w, (0, *image.shape)[-1])
     a, b = quant_of(image), quant_of(result)
     if a.zero_point != b.zero_point or abs(a.scale - b.scale) > _MAX_SCALE_DIFFERENCE:
         raise inconsistent(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,7 @@ def check_resize(graph: Graph, op: Op) -> None:
     size = movement.parameter(graph, op, 1, "size")
     if len(source.shape) != 4 or len(size) != 2 or min(size) < 1:
         raise inconsistent(graph, op, f"resizes {list(source.shape)} to {size}")
+    movement.check_size(graph, op, source.shape[0] * math.prod(size) * source.shape[3])
 
 
 def _check(graph: Graph, op: Op) -> None:

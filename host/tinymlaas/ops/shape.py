@@ -8,13 +8,15 @@ import numpy as np
 
 from ..graph import Array, Graph, Op
 from .base import OpSpec
-from .checks import operand, operand_count, output, refuse
+from .checks import inconsistent, operand, operand_count, output, refuse
 from .movement import no_attributes
 
 
 def _check(graph: Graph, op: Op) -> None:
     operand_count(graph, op, 1, 1)
     operand(graph, op, 0, "input")
+    if output(graph, op).dtype not in ("int32", "int64"):
+        raise inconsistent(graph, op, f"output is {output(graph, op).dtype}, expected int32 or int64")
 
 
 def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:

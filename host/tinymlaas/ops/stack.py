@@ -16,6 +16,7 @@ def _check(graph: Graph, op: Op) -> None:
     tensors = [movement.check_moved(graph, op, i, f"input {i}") for i in range(len(op.inputs))]
     if any(t.quant != output(graph, op).quant for t in tensors):
         raise refuse(graph, op, "inputs with scales other than the output's", "quantise them alike")
+    movement.check_size(graph, op, sum(t.size for t in tensors))
     movement.check_shapes(graph, op, _move, _moved(op))
 
 

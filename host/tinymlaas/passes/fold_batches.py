@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..graph import Array, Graph, Op
+from ..ops import OPS
 from ..ops.window import EXPLICIT
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
@@ -30,6 +31,10 @@ def _fold(graph: Graph, first: Op) -> Graph:
     last = _next(graph, conv, ("BATCH_TO_SPACE_ND",)) if conv else None
     if conv is None or last is None:
         return graph
+    if len(conv.inputs) < 2 or len(graph.tensor(conv.inputs[1]).shape) != 4:
+        return graph  # its check will say so
+    OPS[first.code].check(graph, first)
+    OPS[last.code].check(graph, last)
     parameters = [graph.tensor(t).data for t in (*first.inputs[1:], *last.inputs[1:])]
     if any(p is None for p in parameters):
         return graph

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..graph import Array, Graph, Op, Tensor
 from ..ops import OPS
+from ..ops.checks import inconsistent
 
 _MAX_ELEMENTS = 1 << 20  # more would make the module large for the sake of one layer
 # Arithmetic on shapes, which are not quantised.
@@ -38,6 +39,7 @@ def run(graph: Graph, target: str) -> Graph:
 def _results(graph: Graph, op: Op) -> list[Array] | None:
     """The values of a layer that needs no input; None for any other."""
     if op.code == "SHAPE":
+        OPS[op.code].check(graph, op)
         return OPS[op.code].evaluate(graph, op, [])
     operands = graph.operands(op)
     if not operands or any(t is not None and t.data is None for t in operands):
@@ -49,11 +51,32 @@ def _results(graph: Graph, op: Op) -> list[Array] | None:
 
 def _computed(graph: Graph, op: Op, operands: list[Tensor | None]) -> list[Array] | None:
     values = [t.data if t is not None else None for t in operands]
-    plain = all(t is None or t.quant is None for t in operands)
-    if op.code in _INTEGERS and plain and len(values) == 2:
-        return [np.asarray(_INTEGERS[op.code](*values), graph.tensor(op.outputs[0]).dtype)]
-    if op.code != "RESHAPE":
-        if op.code not in OPS or OPS[op.code].places is None:
-            return None
+    if op.code in _INTEGERS and all(t is not None and t.quant is None for t in operands):
+        return _on_shapes(graph, op, operands)
+    if op.code == "RESHAPE":
+        _check_reshape(graph, op)
+    elif op.code not in OPS or OPS[op.code].places is None:
+        return None
+    else:
         OPS[op.code].check(graph, op)
     return OPS[op.code].evaluate(graph, op, values)
+
+
+def _on_shapes(graph: Graph, op: Op, operands: list[Tensor | None]) -> list[Array] | None:
+    """The result of a layer over two integers, or lists of them; None where it is not that."""
+    tensors = [t for t in (*operands, graph.tensor(op.outputs[0])) if t is not None]
+    if len(tensors) != 3 or len({t.dtype for t in tensors}) > 1 or tensors[0].dtype not in ("int32", "int64"):
+        return None
+    a, b, result = tensors
+    if len(op.outputs) != 1 or max(len(t.shape) for t in tensors) > 1 or result.size != max(a.size, b.size):
+        return None
+    if a.size != b.size and 1 not in (a.size, b.size):
+        return None
+    return [np.asarray(_INTEGERS[op.code](a.data, b.data), result.dtype).reshape(result.shape)]
+
+
+def _check_reshape(graph: Graph, op: Op) -> None:
+    """Its own check wants an activation."""
+    source, result = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    if len(op.outputs) != 1 or source.size != result.size:
+        raise inconsistent(graph, op, f"cannot reshape {list(source.shape)} into {list(result.shape)}")

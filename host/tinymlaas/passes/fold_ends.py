@@ -21,8 +21,10 @@ def run(graph: Graph, target: str) -> Graph:
 def _fold_input(graph: Graph, index: int) -> Graph:
     """The quantised tensor becomes the input, under the name of the float one."""
     readers = graph.consumers(index)
-    quants = {graph.tensor(op.outputs[0]).quant for op in readers}
-    if not readers or any(op.code != "QUANTIZE" for op in readers) or len(quants) > 1 or index in graph.outputs:
+    kinds = {(t.quant, t.dtype, t.shape) for t in (graph.tensor(op.outputs[0]) for op in readers)}
+    if not readers or any(op.code != "QUANTIZE" for op in readers) or len(kinds) > 1 or index in graph.outputs:
+        return graph
+    if any(shape != graph.tensor(index).shape for _, _, shape in kinds):
         return graph
     made = graph.tensor(readers[0].outputs[0])
     tensors = list(graph.tensors)
@@ -35,6 +37,8 @@ def _fold_output(graph: Graph, op: Op) -> Graph:
     """What is converted becomes the output, under the name of the float one; inputs of the model keep theirs."""
     source, result = op.inputs[0], op.outputs[0]
     if graph.consumers(result) or graph.tensor(source).data is not None or graph.tensor(source).quant is None:
+        return graph
+    if graph.tensor(source).shape != graph.tensor(result).shape:
         return graph
     tensors = list(graph.tensors)
     if source not in graph.inputs:

@@ -20,7 +20,7 @@ def run(graph: Graph, target: str) -> Graph:
 
 def _fuse(graph: Graph, relu: Op) -> Graph:
     source, result = relu.inputs[0], relu.outputs[0]
-    producer = graph.producers().get(source)
+    producer = graph.producer(source)
     if producer is None or producer.code in _CANNOT or getattr(producer.attrs, "activation", "") != "NONE":
         return graph
     needed_elsewhere = source in graph.pinned or len(graph.consumers(source)) > 1

@@ -33,7 +33,7 @@ def _join(graph: Graph, index: int) -> Graph:
     if later is None or (later == FILL).any():
         return graph
     source = op.inputs[OPS[op.code].moved(op)[0]]
-    before = graph.producers().get(source)
+    before = graph.producer(source)
     earlier = _places(graph, before) if before is not None else None
     if before is None or earlier is None or (earlier == FILL).any():
         return graph

@@ -18,6 +18,8 @@ from .reader import NO_OPTIONS, Reader, Table
 from .variables import initial_values, resolve
 
 _MAX_RANK = 8
+_MOST_LAYERS = 1 << 12
+_MOST_ELEMENTS = 1 << 23  # of an activation: with those around it more than the RAM of any board
 _NUMPY = {
     "float32": "<f4",
     "float16": "<f2",
@@ -78,6 +80,10 @@ def _graph(reader: Reader, subgraph: Table, buffers: Sequence[Array], codes: Seq
         _operator(reader, index, op, codes, tensors, strict)
         for index, op in enumerate(subgraph.tables(schema.SubGraph.OPERATORS))
     )
+    if len(ops) > _MOST_LAYERS:
+        raise UnsupportedError(
+            f"{reader.name}: {len(ops)} layers, supported are up to {_MOST_LAYERS}; make it shallower"
+        )
     inputs = _indices(reader, subgraph, schema.SubGraph.INPUTS, tensors, "model input")
     outputs = _indices(reader, subgraph, schema.SubGraph.OUTPUTS, tensors, "model output")
     return Graph(reader.name, tensors, ops, inputs, outputs)
@@ -115,7 +121,7 @@ def _shape(reader: Reader, table: Table, name: str) -> tuple[int, ...]:
         raise UnsupportedError(
             f"{reader.name}: tensor '{name}' has the shape {shape}, not fixed; convert with fixed shapes"
         )
-    if math.prod(shape) > MAX_MODULE_BYTES:
+    if math.prod(max(d, 1) for d in shape) > MAX_MODULE_BYTES:  # numpy multiplies them all, whether one is 0 or not
         raise ModelError(f"{reader.name}: tensor '{name}' of shape {shape} has more than {MAX_MODULE_BYTES} elements")
     return tuple(shape)
 
@@ -123,6 +129,7 @@ def _shape(reader: Reader, table: Table, name: str) -> tuple[int, ...]:
 def _constant(reader: Reader, table: Table, name: str, dtype: str, shape: tuple[int, ...], raw: Array) -> Array | None:
     """The values of a constant, as a view of the file; None for an activation; bytes for a type unknown to numpy."""
     if raw.size == 0:
+        _check_activation(reader, name, shape)
         return None if math.prod(shape) else np.empty(shape, np.uint8)
     if dtype not in _NUMPY:
         return raw
@@ -134,6 +141,14 @@ def _constant(reader: Reader, table: Table, name: str, dtype: str, shape: tuple[
             f"tensor '{name}' of shape {list(shape)} and type {dtype} needs {needed} B, its buffer has {raw.size} B",
         )
     return np.frombuffer(raw.data, item).reshape(shape)
+
+
+def _check_activation(reader: Reader, name: str, shape: tuple[int, ...]) -> None:
+    if math.prod(shape) > _MOST_ELEMENTS:
+        raise UnsupportedError(
+            f"{reader.name}: tensor '{name}' of shape {list(shape)} has {math.prod(shape)} elements, supported are "
+            f"up to {_MOST_ELEMENTS}; make the input smaller, or cut the graph before it"
+        )
 
 
 def _quant(reader: Reader, table: Table, name: str, shape: tuple[int, ...]) -> Quant | None:
@@ -231,6 +246,8 @@ def _check_dataflow(graph: Graph) -> None:
 
 def _check_operands(graph: Graph, op: Op, written: set[int]) -> None:
     where = f"{graph.name}: layer {op.index} '{op.name}' ({op.code})"
+    if not op.outputs or not op.inputs or op.inputs[0] < 0:
+        raise ModelError(f"{where} has no input, or no output; convert the model again")
     for t in op.inputs:
         if t >= 0 and t not in written and graph.tensor(t).data is None:
             raise ModelError(f"{where} reads '{graph.tensor(t).name}' (tensor {t}), which nothing has written before")

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import ModelError, UnsupportedError
 from ..graph import Array
 
 # References may point many times at the same bytes; the budget keeps a small damaged file from unfolding endlessly.
 _BUDGET_PER_BYTE = 8
 _BUDGET_BASE = 1 << 20
+# Each table takes some microseconds to read: no model for a microcontroller has this many tensors, buffers or layers.
+_MOST_TABLES = 1 << 14
 
 
 class Reader:
@@ -133,6 +135,11 @@ class Table:
     def tables(self, slot: int) -> list[Table]:
         """A vector of tables."""
         start, count = self._vector(slot, 4)
+        if count > _MOST_TABLES:
+            raise UnsupportedError(
+                f"{self.reader.name}: a list of {count} tensors, buffers or layers at byte {start}, supported are "
+                f"up to {_MOST_TABLES}; make the model smaller"
+            )
         return [Table(self.reader, self.reader.follow(start + 4 * i)) for i in range(count)]
 
     def string(self, slot: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..errors import ModelError, UnsupportedError
 from ..graph import Graph, Op, State, Tensor
+from ..planfmt import DTYPES
 
 OPERATORS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 
@@ -35,14 +36,14 @@ def resolve(graph: Graph, initial: Mapping[str, bytes]) -> Graph:
         if op.code not in OPERATORS:
             ops.append(op)
         elif op.code == "READ_VARIABLE":
-            name = _name(graph, op, names)
+            name = _name(graph, op, names, (1, 1))
             if name in assigned:
                 raise UnsupportedError(
                     f"{graph.name}: variable '{name}' is read after it is assigned; read it once before"
                 )
             same[op.outputs[0]] = reads.setdefault(name, op.outputs[0])
         elif op.code == "ASSIGN_VARIABLE":
-            assigned[_name(graph, op, names)] = op
+            assigned[_name(graph, op, names, (2, 0))] = op
     ops = [replace(op, inputs=tuple(same.get(t, t) for t in op.inputs)) for op in ops]
     states = []
     for name, op in assigned.items():
@@ -62,6 +63,8 @@ def _place(ops: list[Op], tensors: tuple[int, ...]) -> int:
 
 
 def _first(graph: Graph, name: str, tensor: Tensor, initial: Mapping[str, bytes]) -> bytes:
+    if tensor.dtype not in DTYPES:
+        raise UnsupportedError(f"{graph.name}: variable '{name}' is {tensor.dtype}, supported are {', '.join(DTYPES)}")
     data = initial.get(name, bytes(tensor.bytes))
     if len(data) != tensor.bytes:
         raise ModelError(f"{graph.name}: variable '{name}' begins with {len(data)} B, and is read as {tensor.bytes} B")
@@ -73,7 +76,8 @@ def _handles(graph: Graph) -> dict[int, str]:
     return {t: op.attrs.name for op in graph.ops if op.code == "VAR_HANDLE" for t in op.outputs}
 
 
-def _name(graph: Graph, op: Op, names: Mapping[int, str]) -> str:
-    if not op.inputs or op.inputs[0] not in names:
+def _name(graph: Graph, op: Op, names: Mapping[int, str], operands: tuple[int, int]) -> str:
+    """Of the variable that a layer with so many inputs and outputs reads or assigns."""
+    if (len(op.inputs), len(op.outputs)) != operands or op.inputs[0] not in names:
         raise ModelError(f"{graph.name}: layer {op.index} ({op.code}) has no variable; convert the model again")
     return names[op.inputs[0]]
