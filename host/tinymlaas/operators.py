@@ -28,14 +28,14 @@ def _move(limits: str = "constant parameters") -> Note:
 
 NOTES: dict[str, Note] = {
     "CONV_2D": Note(
-        "CONV_2D, FULLY_CONNECTED",
-        "batch 1, symmetric constant weights, no groups; up to 65 535 per dimension, stride and dilation to 255",
+        "CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, MOVE, GATHER",
+        "symmetric constant weights; up to 64 images and 64 groups, 65 535 per dimension, stride and dilation to 255",
     ),
-    "DEPTHWISE_CONV_2D": Note("DEPTHWISE_CONV_2D, CONV_2D, FULLY_CONNECTED", "as CONV_2D; any depth multiplier"),
+    "DEPTHWISE_CONV_2D": Note("DEPTHWISE_CONV_2D, CONV_2D, FULLY_CONNECTED, MOVE", "as CONV_2D; any depth multiplier"),
     "FULLY_CONNECTED": Note("FULLY_CONNECTED", "constant weights, per tensor or per channel"),
     "TRANSPOSE_CONV": Note("CONV_2D, FULLY_CONNECTED, MOVE, GATHER", "batch 1, symmetric constant weights, no activation"),
-    "AVERAGE_POOL_2D": Note("AVERAGE_POOL_2D", "batch 1, no rescaling"),
-    "MAX_POOL_2D": Note("MAX_POOL_2D", "batch 1, no rescaling"),
+    "AVERAGE_POOL_2D": Note("AVERAGE_POOL_2D, MOVE", "up to 64 images; no rescaling"),
+    "MAX_POOL_2D": Note("MAX_POOL_2D, MOVE", "up to 64 images; no rescaling"),
     "ADD": Note("ADD, BINARY, LOOKUP", "broadcasts; one operand may be constant; shapes may be computed in int32"),
     "SUB": Note("BINARY, LOOKUP", "as ADD"),
     "MUL": Note("BINARY, LOOKUP", "as ADD"),

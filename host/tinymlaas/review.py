@@ -28,19 +28,29 @@ def review(data: bytes, name: str) -> list[Finding]:
     """Every layer of the file. Raises ModelError, or UnsupportedError where there is no graph to look at."""
     source = read(data, name, strict=False)
     graph = prepare(source)
-    left = {op.index: op for op in graph.ops}
-    return [_find(graph, op, left.get(op.index)) for op in source.ops]
+    left: dict[int, list[Op]] = {}
+    for op in graph.ops:
+        left.setdefault(op.index, []).append(op)
+    return [_find(graph, op, left.get(op.index, [])) for op in source.ops]
 
 
-def _find(graph: Graph, op: Op, left: Op | None) -> Finding:
+def _find(graph: Graph, op: Op, left: list[Op]) -> Finding:
+    """left: what the layer has become."""
     if op.code not in OPS:
         return Finding(op.index, op.name, op.code, refused=str(op.attrs))
-    if left is None:
+    if not left:
         return Finding(op.index, op.name, op.code)
     try:
-        OPS[left.code].check(graph, left)
-        alone = split_transpose_conv.run(graph.with_ops([left]), "any")
+        for one in left:
+            OPS[one.code].check(graph, one)
+        alone = split_transpose_conv.run(graph.with_ops(left), "any")
         kernels = tuple(dict.fromkeys(s.operator for op in alone.ops for s in plain_steps(alone, op, "any")))
     except TinymlError as error:
-        return Finding(op.index, op.name, op.code, refused=str(error).partition(f"({left.code}): ")[2] or str(error))
+        return Finding(op.index, op.name, op.code, refused=_reason(str(error), left))
     return Finding(op.index, op.name, op.code, kernels)
+
+
+def _reason(text: str, left: list[Op]) -> str:
+    """Without the name of the layer, which stands beside it."""
+    found = (text.partition(f"({op.code}): ")[2] for op in left)
+    return next((reason for reason in found if reason), text)

@@ -13,6 +13,7 @@ from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas.compile import compile_model
 from tinymlaas.evaluate import evaluate
 from tinymlaas.ops import OPS
+from tinymlaas.passes.prepare import prepare
 from tinymlaas.simulate import simulate
 from tinymlaas.tflite.importer import read
 
@@ -26,7 +27,7 @@ def test_equals_oracle(op: str) -> None:
     @_SETTINGS
     @given(models.SINGLE_OPS[op], st.integers(0, 2**32 - 1))
     def check(model: bytes, seed: int) -> None:
-        graph = read(model, op)
+        graph = prepare(read(model, op))
         tensors = [graph.tensor(t) for t in graph.inputs]
         inputs = [models.values(t.shape, seed + i, t.dtype) for i, t in enumerate(tensors)]
         for layer in graph.ops:

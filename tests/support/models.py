@@ -43,21 +43,23 @@ def scale_of(exponent: float) -> float:
 
 
 @st.composite
-def conv_2d(draw: Draw) -> bytes:
-    """CONV_2D with or without bias, per channel or per tensor."""
+def conv_2d(draw: Draw, groups: int = 1, images: int = 1) -> bytes:
+    """CONV_2D with or without bias, per channel or per tensor; ``groups``, ``images``: up to so many."""
     out_c, in_c = draw(st.integers(1, 9)), draw(st.integers(1, 7))
+    groups, images = draw(st.integers(1, groups)), draw(st.integers(1, images))
     window, options, (out_h, out_w) = _window(draw, dilated=True)
-    shape = (out_c, *window[2:], in_c)
-    return _weighted(draw, "CONV_2D", (1, *window[:2], in_c), shape, (1, out_h, out_w, out_c), 0, options)
+    image, output = (images, *window[:2], groups * in_c), (images, out_h, out_w, groups * out_c)
+    return _weighted(draw, "CONV_2D", image, (groups * out_c, *window[2:], in_c), output, 0, options)
 
 
 @st.composite
-def depthwise_conv_2d(draw: Draw) -> bytes:
+def depthwise_conv_2d(draw: Draw, images: int = 1) -> bytes:
     """DEPTHWISE_CONV_2D with multipliers above one and dilation."""
+    images = draw(st.integers(1, images))
     in_c, multiplier = draw(st.integers(1, 9)), draw(st.sampled_from([1, 1, 2, 3, 8]))
     window, options, (out_h, out_w) = _window(draw, dilated=True)
     out_c = in_c * multiplier
-    shapes = ((1, *window[:2], in_c), (1, *window[2:], out_c), (1, out_h, out_w, out_c))
+    shapes = ((images, *window[:2], in_c), (1, *window[2:], out_c), (images, out_h, out_w, out_c))
     return _weighted(draw, "DEPTHWISE_CONV_2D", *shapes, 3, options | {"depthMultiplier": multiplier})
 
 
@@ -413,11 +415,12 @@ def reverse(draw: Draw) -> bytes:
 
 
 @st.composite
-def pool_2d(draw: Draw, op: str) -> bytes:
+def pool_2d(draw: Draw, op: str, images: int = 1) -> bytes:
     """AVERAGE_POOL_2D or MAX_POOL_2D."""
+    images = draw(st.integers(1, images))
     (in_h, in_w, filter_h, filter_w), options, (out_h, out_w) = _window(draw, dilated=False)
     channels, quant = draw(st.integers(1, 9)), _quant(np.random.default_rng(draw(_seeds)))
-    tensors = [TensorSpec((1, *size, channels), *quant) for size in ((in_h, in_w), (out_h, out_w))]
+    tensors = [TensorSpec((images, *size, channels), *quant) for size in ((in_h, in_w), (out_h, out_w))]
     return single_op(op, tensors, filterHeight=filter_h, filterWidth=filter_w, **options)
 
 
@@ -537,6 +540,11 @@ def _weighted(
 SINGLE_OPS: dict[str, st.SearchStrategy] = {
     "CONV_2D": conv_2d(),
     "DEPTHWISE_CONV_2D": depthwise_conv_2d(),
+    "CONV_2D in groups": conv_2d(groups=4),
+    "CONV_2D of images": conv_2d(groups=2, images=3),
+    "DEPTHWISE_CONV_2D of images": depthwise_conv_2d(images=3),
+    "AVERAGE_POOL_2D of images": pool_2d("AVERAGE_POOL_2D", images=3),
+    "MAX_POOL_2D of images": pool_2d("MAX_POOL_2D", images=3),
     "FULLY_CONNECTED": fully_connected(),
     "TRANSPOSE_CONV": transpose_conv(),
     "ADD": add(),

@@ -55,7 +55,7 @@ def _check(graph: Graph, op: Op) -> None:
             graph,
             op,
             f"filters see {in_c} of {channels} input channels",
-            "grouped convolutions are not supported: split them",
+            "supported are up to 64 groups of as many channels and filters each",
         )
     weighted.check_bias(graph, op, out_c)
     weighted.check_multipliers(graph, op, weighted.per_channel_reals(graph, op, out_c))

@@ -89,7 +89,9 @@ def check_window(graph: Graph, op: Op, attrs: WindowAttrs, filter_h: int, filter
     """Check shapes against the filter and that the record can hold the geometry."""
     image = graph.tensor(op.inputs[0]).shape
     if len(image) != 4 or image[0] != 1:
-        raise refuse(graph, op, f"input of shape {list(image)}", "supported are images [1, height, width, channels]")
+        raise refuse(
+            graph, op, f"input of shape {list(image)}", "supported are up to 64 images [height, width, channels]"
+        )
     if attrs.padding not in ("SAME", "VALID", EXPLICIT):
         raise refuse(graph, op, f"padding {attrs.padding}", "supported are SAME and VALID")
     steps = {"stride_h": attrs.stride_h, "stride_w": attrs.stride_w}
