@@ -31,8 +31,8 @@ def _groups(graph: Graph, op: Op) -> int:
     if len(op.inputs) < _BIAS or len(op.outputs) != 1 or any(t < 0 for t in op.inputs[:_BIAS]):
         return 1
     image, weights = (graph.tensor(t) for t in op.inputs[:_BIAS])
-    constant = all(t < 0 or graph.tensor(t).data is not None for t in op.inputs[WEIGHTS:])
-    if len(image.shape) != 4 or len(weights.shape) != 4 or not constant or weights.data is None:
+    constants = [graph.tensor(t) for t in op.inputs[WEIGHTS:] if t >= 0]
+    if len(image.shape) != 4 or len(weights.shape) != 4 or any(t.data is None or not t.shape for t in constants):
         return 1
     groups, rest = divmod(image.shape[3], max(1, weights.shape[3]))
     per_filter = weights.quant is None or len(weights.quant.scales) in (1, weights.shape[0])
