@@ -57,7 +57,9 @@
 #define TML_OP_REDUCE (12)
 #define TML_OP_MOVE (13)
 #define TML_OP_GATHER (14)
-#define TML_N_OPS (15)
+#define TML_OP_QUANTIZE (15)
+#define TML_OP_SVDF (16)
+#define TML_N_OPS (17)
 
 // Every operator: X(NAME, name), in the order of their codes from 1.
 #define TML_OPERATORS(X) \
@@ -74,7 +76,9 @@
     X(BINARY, binary) \
     X(REDUCE, reduce) \
     X(MOVE, move) \
-    X(GATHER, gather)
+    X(GATHER, gather) \
+    X(QUANTIZE, quantize) \
+    X(SVDF, svdf)
 
 typedef struct {
     uint8_t magic[4]; // 0: the bytes 54 4D 4C 1A ('TML', SUB)
@@ -357,6 +361,46 @@ typedef struct {
     uint8_t reserved_[36]; // 28: zero
 } tml_gather_t;
 
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t count; // 12: elements
+    int32_t multiplier; // 16: Q31 of input scale / output scale
+    int32_t in_zero_point; // 20: zero point of the input
+    int32_t out_zero_point; // 24: zero point of the output
+    int8_t shift; // 28: -31 to 30
+    uint8_t in_dtype; // 29: 1 int8, 2 uint8, 3 int16, 4 int32
+    uint8_t out_dtype; // 30: the same, of the output
+    uint8_t reserved_[33]; // 31: zero
+} tml_quantize_t;
+
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t weights; // 12: file offset of the feature weights
+    uint32_t time; // 16: file offset of the time weights
+    uint32_t bias; // 20: file offset of an i32 per filter, then per unit: bias minus zero point times weights (mod 2^32)
+    uint32_t state; // 24: arena offset of the state
+    int32_t state_multiplier; // 28: Q31 of input scale * feature weight scale / state scale
+    int32_t multiplier; // 32: Q31 of state scale * time weight scale / output scale
+    uint16_t in_features; // 36: length of the input
+    uint16_t units; // 38: length of the output
+    uint16_t rank; // 40: filters of a unit
+    uint16_t memory; // 42: how many of the last results a filter keeps
+    int16_t state_zero_point; // 44: zero point of the state
+    int8_t state_shift; // 46: -31 to 30, of state_multiplier
+    int8_t shift; // 47: -31 to 30, of multiplier
+    int8_t out_zero_point; // 48: zero point of the output
+    uint8_t state_item; // 49: bytes of an element of state and time weights: 1 or 2
+    uint8_t reserved_[14]; // 50: zero
+} tml_svdf_t;
+
 typedef union {
     tml_head_t head;
     tml_conv_t conv;
@@ -371,6 +415,8 @@ typedef union {
     tml_reduce_t reduce;
     tml_move_t move;
     tml_gather_t gather;
+    tml_quantize_t quantize;
+    tml_svdf_t svdf;
 } tml_record_t;
 
 _Static_assert(sizeof(tml_header_t) == 104, "header");

@@ -13,6 +13,9 @@
 #define TML_MAX_WORK (UINT64_C(1) << 34)
 #endif
 
+// Flag of a SOFTMAX record: its output is int16. No other operator has flags.
+#define TML_SOFTMAX_INT16 (1)
+
 // What a kernel sees. All offsets in a record count from these two; all state of a model lies in its arena.
 typedef struct {
     uint8_t *arena;

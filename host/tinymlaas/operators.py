@@ -53,8 +53,17 @@ NOTES: dict[str, Note] = {
     "RELU": Note("MAX_POOL_2D, LOOKUP", "usually fused into the layer before"),
     "RELU6": Note("MAX_POOL_2D", "no rescaling; usually fused into the layer before"),
     "RELU_N1_TO_1": Note("MAX_POOL_2D", "no rescaling; usually fused into the layer before"),
-    "SOFTMAX": Note("SOFTMAX", "last dimension, up to 4095; output scale 1/256, zero point -128"),
-    "QUANTIZE": Note("LOOKUP", "from float32 only at a model's inputs, where it is folded", "int8, uint8"),
+    "SOFTMAX": Note(
+        "SOFTMAX",
+        "last dimension, up to 4095; output int8 with scale 1/256 and zero point -128, or int16 with 1/65536 and -32768",
+        "int8, int16",
+    ),
+    "QUANTIZE": Note(
+        "LOOKUP, QUANTIZE",
+        "int8 to all, uint8 to int8, int16 to all but uint8, int32 to int8 and int16; from float32 only at a model's inputs, "
+        "where it is folded",
+        "int8, uint8, int16, int32",
+    ),
     "DEQUANTIZE": Note("", "only at a model's outputs, where it is folded"),
     "MEAN": Note("REDUCE", "any axes in up to two groups"),
     "SUM": Note("REDUCE", "as MEAN"),
@@ -86,6 +95,7 @@ NOTES: dict[str, Note] = {
     "READ_VARIABLE": Note("", "before the variable is assigned", _ANY),
     "ASSIGN_VARIABLE": Note(_MOVES, "once for each variable", _ANY),
     "CALL_ONCE": Note("", "of a subgraph that assigns constants to variables"),
+    "SVDF": Note("SVDF", "batch 1; state and time weights int8, or int16; as there, NONE and RELU are the same", "int8, int16"),
     "SHAPE": Note("", "computed by the compiler", "int32"),
 }  # fmt: skip
 

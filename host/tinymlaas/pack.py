@@ -81,7 +81,7 @@ def pack(plan: Plan, selftests: Sequence[SelfTest] = ()) -> bytes:
         {
             "magic": MAGIC,
             "format_version": FORMAT_VERSION,
-            "min_runtime": max((runtime_of(s.operator) for s in records), default=1),
+            "min_runtime": max((runtime_of(s.operator, s.fields.get("flags", 0)) for s in records), default=1),
             "file_bytes": HEADER.nbytes + len(payload),
             "target": TARGETS[plan.target],
             "arena_bytes": plan.arena_bytes,

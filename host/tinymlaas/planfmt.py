@@ -280,7 +280,8 @@ RECORDS = {
     ),
     "softmax": Layout(
         "softmax",
-        "Over the last dimension; input [rows][depth], output the same with scale 1/256 and zero point -128.",
+        "Over the last dimension; input [rows][depth], output the same with scale 1/256 and zero point -128. With bit 0 of flags: "
+        "int16 with scale 1/65536 and zero point -32768.",
         (
             *_HEAD,
             Field("rows", "u32", "rows"),
@@ -366,6 +367,46 @@ RECORDS = {
             Field("offsets", "u32", "file offset of a u32 for each run: where in the input it starts"),
         ),
     ),
+    "quantize": Layout(
+        "quantize",
+        "From one integer type, scale and zero point to another.",
+        (
+            *_HEAD,
+            Field("count", "u32", "elements"),
+            Field("multiplier", "i32", "Q31 of input scale / output scale"),
+            Field("in_zero_point", "i32", "zero point of the input"),
+            Field("out_zero_point", "i32", "zero point of the output"),
+            Field("shift", "i8", "-31 to 30"),
+            Field("in_dtype", "u8", "1 int8, 2 uint8, 3 int16, 4 int32"),
+            Field("out_dtype", "u8", "the same, of the output"),
+        ),
+    ),
+    "svdf": Layout(
+        "svdf",
+        "Weights: [units * rank][in_features] of int8; time weights and state: [units * rank][memory], int8 or int16, newest last.",
+        (
+            *_HEAD,
+            Field("weights", "u32", "file offset of the feature weights"),
+            Field("time", "u32", "file offset of the time weights"),
+            Field(
+                "bias",
+                "u32",
+                "file offset of an i32 per filter, then per unit: bias minus zero point times weights (mod 2^32)",
+            ),
+            Field("state", "u32", "arena offset of the state"),
+            Field("state_multiplier", "i32", "Q31 of input scale * feature weight scale / state scale"),
+            Field("multiplier", "i32", "Q31 of state scale * time weight scale / output scale"),
+            Field("in_features", "u16", "length of the input"),
+            Field("units", "u16", "length of the output"),
+            Field("rank", "u16", "filters of a unit"),
+            Field("memory", "u16", "how many of the last results a filter keeps"),
+            Field("state_zero_point", "i16", "zero point of the state"),
+            Field("state_shift", "i8", "-31 to 30, of state_multiplier"),
+            Field("shift", "i8", "-31 to 30, of multiplier"),
+            Field("out_zero_point", "i8", "zero point of the output"),
+            Field("state_item", "u8", "bytes of an element of state and time weights: 1 or 2"),
+        ),
+    ),
 }
 
 # Operator → (code, record layout). Codes are never reused.
@@ -384,6 +425,8 @@ OPERATORS = {
     "REDUCE": (12, "reduce"),
     "MOVE": (13, "move"),
     "GATHER": (14, "gather"),
+    "QUANTIZE": (15, "quantize"),
+    "SVDF": (16, "svdf"),
 }
 _RUNTIME_2 = 10  # the lowest code that came with runtime version 2
 
@@ -395,9 +438,9 @@ def operator_name(code: int) -> str:
     return next((name for name, (c, _) in OPERATORS.items() if c == code), f"op{code}")
 
 
-def runtime_of(name: str) -> int:
-    """Lowest runtime version that knows an operator."""
-    return 2 if OPERATORS[name][0] >= _RUNTIME_2 else 1
+def runtime_of(name: str, flags: int = 0) -> int:
+    """Lowest runtime version that knows an operator, and its flags: the first knew none."""
+    return 2 if flags or OPERATORS[name][0] >= _RUNTIME_2 else 1
 
 
 def record_layout(name: str) -> Layout:

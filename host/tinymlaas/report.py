@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .planfmt import CHANNEL, VARIANTS
+from .planfmt import CHANNEL, DTYPE_BYTES, DTYPES, VARIANTS
 from .sign import claims, fingerprint
 from .unpack import Module
 
@@ -128,6 +128,8 @@ _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] 
     "REDUCE": _reduce,
     "MOVE": _move,
     "GATHER": lambda f: ((f["in_bytes"],), (f["count"], f["run"])),
+    "QUANTIZE": lambda f: ((f["count"],), (f["count"],)),
+    "SVDF": lambda f: ((f["in_features"],), (f["units"],)),
 }
 
 
@@ -141,15 +143,27 @@ def _weights(operator: str, f: Fields) -> tuple[int, int, int]:
     if operator == "FULLY_CONNECTED":
         weights = f["in_features"] * f["out_features"]
         return f["rows"] * weights, weights, f["out_features"]
+    if operator == "SVDF":
+        filters = f["units"] * f["rank"]
+        return filters * (f["in_features"] + f["memory"]), filters * f["in_features"], 0
     if operator not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
         return 0, 0, 0
     window = f["filter_h"] * f["filter_w"] * (f["in_c"] if operator == "CONV_2D" else 1)
     return f["out_h"] * f["out_w"] * f["out_c"] * window, window * f["out_c"], f["out_c"]
 
 
+def _item_bytes(operator: str, f: Fields) -> tuple[int, int]:
+    """Bytes of an element of the input, and of the output."""
+    if operator == "QUANTIZE":
+        a, b = (next(n for n, number in DTYPES.items() if number == f[key]) for key in ("in_dtype", "out_dtype"))
+        return DTYPE_BYTES[a], DTYPE_BYTES[b]
+    return 1, 2 if operator == "SOFTMAX" and f["flags"] else 1
+
+
 def _operands(operator: str, f: Fields, in_shape: tuple[int, ...]) -> tuple[tuple[tuple[int, int], ...], int]:
     """(arena offset, bytes) of each input that lies in the arena, and the bytes of those that are constants."""
-    found = [(name, math.prod(in_shape)) for name in ("input", "input2") if name in f]
+    size = math.prod(in_shape) * _item_bytes(operator, f)[0]
+    found = [(name, size) for name in ("input", "input2") if name in f]
     if operator == "BINARY":
         found[1] = "input2", math.prod(_operand_shape(f, "broadcast2"))
     mask: int = f.get("constants", 0) | f.get("constant", 0)
@@ -163,8 +177,11 @@ def _layer(index: int, operator: str, f: Fields) -> Layer:
     reads, operand_bytes = _operands(operator, f, in_shape)
     stored = {"weights": weights, "channels": channels * CHANNEL.nbytes, "aux": f.get("aux_bytes", 0)}
     stored |= {"table": 256, "offsets": 4 * math.prod(out_shape[:1])}
+    if operator == "SVDF":
+        filters = f["units"] * f["rank"]
+        stored |= {"time": filters * f["memory"] * f["state_item"], "bias": 4 * (filters + f["units"])}
     constant_bytes = operand_bytes + sum(size for name, size in stored.items() if f.get(name))
-    writes = (f["output"], math.prod(out_shape))
+    writes = (f["output"], math.prod(out_shape) * _item_bytes(operator, f)[1])
     scratch_bytes = f.get("scratch_bytes", 0)
     kernel = _KERNELS.get(f["variant"], f"variant {f['variant']}")
     return Layer(index, operator, kernel, in_shape, out_shape, macs, constant_bytes, scratch_bytes, reads, writes)

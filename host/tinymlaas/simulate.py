@@ -36,9 +36,12 @@ def _step(graph: Graph, plan: Plan, step: Step, arena: Array) -> None:
             if constant
             else _load(arena, plan.span(graph.storage(index)), plan.tensors[index])
         )
-    written = [storage_of(plan.tensors, t) for t in step.op.outputs]
     results = OPS[step.op.code].evaluate(graph, step.op, values)
-    _store(arena, plan.span(step.operands["output"]), results[written.index(step.operands["output"])])
+    for index, result in zip(step.op.outputs, results, strict=True):
+        if (
+            storage_of(plan.tensors, index) in step.operands.values()
+        ):  # of several steps each writes some of the outputs
+            _store(arena, plan.span(index), result)
 
 
 def _poison(arena: Array, plan: Plan, number: int) -> None:

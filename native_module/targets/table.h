@@ -47,6 +47,12 @@
 #ifndef TML_KERNEL_move
 #define TML_KERNEL_move tml_ref_move
 #endif
+#ifndef TML_KERNEL_quantize
+#define TML_KERNEL_quantize tml_ref_quantize
+#endif
+#ifndef TML_KERNEL_svdf
+#define TML_KERNEL_svdf tml_ref_svdf
+#endif
 #ifndef TML_KERNEL_gather
 #define TML_KERNEL_gather tml_ref_gather
 #endif

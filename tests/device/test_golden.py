@@ -1,4 +1,4 @@
-"""Every golden vector of the seven real models, byte for byte, on every board: portable modules, and modules made for the board."""
+"""Every golden vector of the real models, byte for byte, on every board: portable modules, and modules made for the board."""
 
 import numpy as np
 import pytest
@@ -29,6 +29,15 @@ def _check(name, board, target, kinds=("random", "real")):
 @pytest.mark.parametrize("name", golden.SEVEN)
 def test_portable_modules(name, board):
     _check(name, board, "any")
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", golden.REMEMBERING)
+def test_models_that_remember(name, board):
+    """Run after run, each kind of vectors from reset."""
+    for kind in ("random", "real"):
+        if golden.vectors_exist(name, kind):
+            _check(name, board, MADE_FOR.get(board, "any"), (kind,))
 
 
 @pytest.mark.parametrize("board", MADE_FOR)

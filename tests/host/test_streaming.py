@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tests.support import wakewords
+from tests.support import golden, models, stateful, wakewords
 from tests.support.kernels import library
 from tinymlaas.compile import compile_model
-from tinymlaas.evaluate import evaluate
+from tinymlaas.evaluate import evaluate, layer_outputs
 from tinymlaas.simulate import simulate
+from tinymlaas.tflite.importer import read
 from tinymlaas.unpack import unpack
 
 STEPS = 300
@@ -80,3 +83,51 @@ def test_models_without_memory_have_no_state():
     native = library().load(small_module())
     assert native.state.size == 0
     assert unpack(small_module()).header["flags"] == 0
+
+
+@pytest.mark.parametrize("op", stateful.SINGLE_OPS)
+def test_layers_that_remember_equal_the_oracle(op):
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(stateful.SINGLE_OPS[op], st.integers(0, 2**32 - 1))
+    def check(model, seed):
+        compiled = compile_model(model, op)
+        shape = compiled.graph.tensor(compiled.graph.inputs[0]).shape
+        inputs = [models.values(shape, seed + i) for i in range(6)]
+        (expected,) = wakewords.oracle(model, inputs, 1)
+        native, numpy = library().load(compiled.module), stateful.steps_of(compiled.graph, [[x] for x in inputs])
+        for value, (found,), outputs in zip(inputs, numpy, expected, strict=True):
+            np.testing.assert_array_equal(found, outputs)
+            np.testing.assert_array_equal(native.run([value])[0], outputs)
+        native.reset()
+        np.testing.assert_array_equal(native.run([inputs[0]])[0], expected[0])
+
+    check()
+
+
+def test_every_layer_of_a_keyword_model_equals_the_oracle():
+    """Over many steps, each layer's output an output. Its scrambled biases outweigh all inputs: without them it is alive."""
+    golden.require()
+    content = wakewords.insight(golden.model("keyword_scrambled_8bit"), 1, biased=False)
+    compiled = compile_model(content, "keyword")
+    shape = compiled.graph.tensor(compiled.graph.inputs[0]).shape
+    inputs = np.random.default_rng(2).uniform(0, 300, (60, *shape)).astype(np.int16)
+    expected = wakewords.oracle(content, inputs, len(compiled.graph.outputs))
+    native = library().load(compiled.module)
+    for step, value in enumerate(inputs):
+        for found, outputs in zip(native.run([value]), expected, strict=True):
+            np.testing.assert_array_equal(found, outputs[step])
+    assert len({out.tobytes() for outputs in expected for out in outputs}) > 9 * len(inputs)
+    assert compile_model(golden.model("keyword_scrambled_8bit"), "keyword").plan.state_bytes == 4 * 512 + 3 * 1024
+
+
+@pytest.mark.parametrize("name", golden.REMEMBERING)
+def test_layers_of_models_that_remember(name):
+    """The first run, layer by layer."""
+    golden.require()
+    layers = golden.layers(name)
+    graph = read(golden.model(name), name)
+    for op, found in layer_outputs(graph, [layers.pop("input")]):
+        key = next((k for k in layers if k.startswith(f"op{op.index:03d}_")), None)
+        if key is not None:
+            np.testing.assert_array_equal(found, layers.pop(key))
+    assert not layers

@@ -122,10 +122,13 @@ def softmax_cases(draw):
     rows, depth, shift = draw(st.integers(1, 3)), draw(st.integers(1, 30) | st.just(1000)), draw(st.integers(0, 31))
     rng = np.random.default_rng(draw(SEEDS))
     data, places = arena_of(rng, [random_bytes(rng, rows * depth, draw(KINDS)) for _ in range(2)], draw(GAPS)[:2])
-    target = draw(st.sampled_from(places))
-    fields = {"input": places[0], "output": target, "rows": rows, "depth": depth, "shift": shift}
+    wide, size = draw(st.booleans()), rows * depth
+    data += bytes(2 * size + -2 * size % 16)
+    target = len(data) - 2 * size - -2 * size % 16 if wide else draw(st.sampled_from(places))
+    fields = {"input": places[0], "output": target, "rows": rows, "depth": depth, "shift": shift, "flags": int(wide)}
     fields |= {"multiplier": int(rng.integers(2**30, 2**31)), "diff_min": -draw(st.integers(0, (31 << 26) >> shift))}
-    return Case("SOFTMAX", fields, b"", data, ((target, rows * depth),), (target, rows * depth))
+    written = (target, size << wide)
+    return Case("SOFTMAX", fields, b"", data, (written,), written)
 
 
 @st.composite
@@ -232,6 +235,41 @@ def gather_cases(draw):
     return Case("GATHER", fields, offsets, data, ((target, run * count),), (target, run * count))
 
 
+@st.composite
+def quantize_cases(draw):
+    """Any type to any other; in place where elements have one size."""
+    types = {1: 1, 2: 1, 3: 2, 4: 4}
+    (a, b), count = (draw(st.sampled_from([*types])) for _ in range(2)), draw(st.integers(0, 30))
+    rng, sizes = np.random.default_rng(draw(SEEDS)), (count * types[a], count * types[b])
+    gaps = [4 * gap for gap in draw(GAPS)]
+    data, places = arena_of(rng, [random_bytes(rng, n + -n % 4, draw(KINDS)) for n in sizes], gaps[:2])
+    target = draw(st.sampled_from(places)) if types[a] == types[b] else places[1]
+    fields = {"input": places[0], "output": target, "count": count, "in_dtype": a, "out_dtype": b}
+    fields |= {"multiplier": int(rng.integers(2**30, 2**31)), "shift": draw(st.integers(-31, 30))}
+    fields |= {name: int(rng.integers(-(2**31), 2**31)) for name in ("in_zero_point", "out_zero_point")}
+    return Case("QUANTIZE", fields, b"", data, ((target, sizes[1]),), (target, sizes[1]))
+
+
+@st.composite
+def svdf_cases(draw):
+    n_in, units, rank, memory = (draw(st.integers(1, high)) for high in (20, 5, 3, 7))
+    item, rng, filters = draw(st.sampled_from([1, 2])), np.random.default_rng(draw(SEEDS)), units * rank
+    kept = filters * memory * item
+    parts = [random_bytes(rng, kept, draw(KINDS)), random_bytes(rng, n_in, draw(KINDS)), bytes(units)]
+    gaps = draw(GAPS)
+    data, (state, source, target) = arena_of(rng, parts, [2 * gaps[0], *gaps[1:]])
+    constants, places = b"", {}
+    for name, size in (("weights", filters * n_in), ("time", kept), ("bias", 4 * (filters + units))):
+        places[name] = len(constants)
+        constants += random_bytes(rng, size + -size % 4, draw(KINDS))
+    fields = {"in_features": n_in, "units": units, "rank": rank, "memory": memory, "state_item": item} | places
+    for multiplier, shift in (("state_multiplier", "state_shift"), ("multiplier", "shift")):
+        fields |= {multiplier: int(rng.integers(2**30, 2**31)), shift: draw(st.integers(-31, 30))}
+    fields |= {"out_zero_point": draw(int8), "state_zero_point": draw(int8)}
+    fields |= {"input": source, "output": target, "state": state}
+    return Case("SVDF", fields, constants, data, ((target, units), (state, kept)), (target, units))
+
+
 CASES = {
     "CONV_2D": conv_cases("CONV_2D"),
     "DEPTHWISE_CONV_2D": conv_cases("DEPTHWISE_CONV_2D"),
@@ -247,6 +285,8 @@ CASES = {
     "REDUCE": reduce_cases(),
     "MOVE": move_cases(),
     "GATHER": gather_cases(),
+    "QUANTIZE": quantize_cases(),
+    "SVDF": svdf_cases(),
 }
 
 

@@ -4,10 +4,11 @@ import pytest
 
 from tests.module.test_loader import field, patched, record_offset
 from tests.support.kernels import library
-from tests.support.small_module import small_module
+from tests.support.small_module import module_with, small_module, small_remembering
 from tinymlaas.ctypes_host import aligned_bytes
 from tinymlaas.errors import ModuleError
-from tinymlaas.planfmt import CHANNEL, record_layout
+from tinymlaas.planfmt import CHANNEL, RECORD_BYTES, record_layout
+from tinymlaas.unpack import unpack
 
 SHAPE, ARENA, CONSTANTS = "shapes do not fit together", "reaches outside the arena", "reaches outside the constants"
 QUANTISATION, OVERLAP, WORK = "out of range", "operands overlap", "too many operations"
@@ -132,13 +133,35 @@ FAULTS = {
         ("offsets", 0, CONSTANTS),
         ("offsets", 0xFFFFFFF0, CONSTANTS),
     ],
+    "QUANTIZE": [
+        ("input", 1 << 20, ARENA),
+        ("input", 1, ARENA),
+        ("output", 1 << 20, ARENA),
+        ("count", 1 << 28, ARENA),
+        *((name, value, SHAPE) for name in ("in_dtype", "out_dtype") for value in (0, 5, 255)),
+        ("multiplier", 5, QUANTISATION),
+        ("shift", 31, QUANTISATION),
+        ("shift", -32, QUANTISATION),
+    ],
+    "SVDF": [
+        *((name, 1 << 20, ARENA) for name in ("input", "output", "state")),
+        *((name, value, CONSTANTS) for name in ("weights", "time", "bias") for value in (0, 2, 0xFFFFFFF0)),
+        *((name, 0, SHAPE) for name in ("in_features", "units", "rank", "memory", "state_item")),
+        ("rank", 60000, SHAPE),
+        ("units", 60000, SHAPE),
+        ("in_features", 60000, ARENA),
+        ("memory", 60000, ARENA),
+        ("state_item", 3, SHAPE),
+        *((name, 5, QUANTISATION) for name in ("state_multiplier", "multiplier")),
+        *((name, value, QUANTISATION) for name in ("state_shift", "shift") for value in (31, -32)),
+    ],
 }
 
 
 def fault_of(op: str, name: str, value: int) -> str:
     """The loader's message after one field of the first record of an operator was changed."""
     with pytest.raises(ModuleError) as caught:
-        library().load(patched(record_layout(op), name, value, record_offset(op)))
+        library().load(patched(record_layout(op), name, value, record_offset(op), module_with(op)))
     return str(caught.value)
 
 
@@ -212,6 +235,35 @@ def test_sums_reach_the_arena_by_their_strides():
 def test_partly_in_place(op):
     assert OVERLAP in fault_of(op, "output", field(op, "input") + 1)
     library().load(patched(record_layout(op), "output", field(op, "input"), record_offset(op)))
+
+
+@pytest.mark.parametrize(("a", "b"), [("input", "output"), ("input", "state"), ("output", "state")])
+def test_operands_of_what_remembers_are_apart(a, b):
+    assert OVERLAP in fault_of("SVDF", a, field("SVDF", b))
+
+
+def test_elements_of_two_bytes_lie_at_even_places():
+    assert ARENA in fault_of("QUANTIZE", "input", field("QUANTIZE", "input") + 1)
+    wide = [f for name, f in unpack(module_with("SVDF")).records if name == "SVDF" and f["state_item"] == 2]
+    at = record_offset("SVDF") + RECORD_BYTES
+    odd = patched(record_layout("SVDF"), "state", wide[0]["state"] + 1, at, module_with("SVDF"))
+    with pytest.raises(ModuleError, match=ARENA):
+        library().load(odd)
+
+
+def test_only_softmax_has_a_flag():
+    assert "kernel variant" in fault_of("SOFTMAX", "flags", 2)
+    assert "kernel variant" in fault_of("QUANTIZE", "flags", 1)
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_softmax_to_int16_is_not_in_place_and_lies_even(shift):
+    at, records = small_remembering(), unpack(small_remembering())
+    index = [name for name, _ in records.records].index("SOFTMAX")
+    offset = records.header["records_offset"] + (records.header["n_init"] + index) * RECORD_BYTES
+    value = records.records[index][1]["input"] + shift
+    with pytest.raises(ModuleError, match=ARENA if shift else OVERLAP):
+        library().load(patched(record_layout("SOFTMAX"), "output", value, offset, at))
 
 
 @pytest.mark.parametrize("operand", ["input", "output"])

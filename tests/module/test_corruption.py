@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.small_module import small_module, small_streaming
+from tests.support.small_module import small_module, small_remembering, small_streaming
 from tinymlaas.planfmt import OPERATORS
 from tinymlaas.sign import new_key, sign
 from tinymlaas.toolchain.hostlib import build_program
 from tinymlaas.unpack import unpack
 
-MODULES = {"unsigned": small_module(), "signed": sign(small_module(), new_key(), 1), "streaming": small_streaming()}
+MODULES = {
+    "unsigned": small_module(),
+    "signed": sign(small_module(), new_key(), 1),
+    "streaming": small_streaming(),
+    "remembering": small_remembering(),
+}
 
 
 @pytest.fixture(scope="module", params=MODULES)
@@ -34,8 +39,8 @@ def corrupt(tmp_path_factory, module):
     return run
 
 
-def test_every_operator_is_in_the_module():
-    assert {name for name, _ in unpack(small_module()).records} == set(OPERATORS)
+def test_every_operator_is_in_a_module():
+    assert {name for m in MODULES.values() for name, _ in unpack(m).records} == set(OPERATORS)
 
 
 def test_truncation_at_every_length(corrupt, module):

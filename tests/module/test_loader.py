@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.kernels import library
-from tests.support.small_module import small_module, small_streaming, small_tflite
+from tests.support.small_module import module_with, small_module, small_streaming, small_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.ctypes_host import aligned_bytes
 from tinymlaas.errors import ModuleError
@@ -28,14 +28,15 @@ def patched(layout, name, value, at=0, module=None) -> bytes:
 
 
 def record_offset(op: str) -> int:
-    """File offset of the first record of an operator."""
-    module = unpack(small_module())
-    return module.header["records_offset"] + [name for name, _ in module.records].index(op) * RECORD_BYTES
+    """File offset of the first record of an operator, in a module that has it."""
+    module = unpack(module_with(op))
+    index = module.header["n_init"] + [name for name, _ in module.records].index(op)
+    return int(module.header["records_offset"]) + index * RECORD_BYTES
 
 
 def field(op: str, name: str) -> int:
     """A field of the first record of an operator."""
-    return next(fields[name] for code, fields in unpack(small_module()).records if code == op)
+    return next(fields[name] for code, fields in unpack(module_with(op)).records if code == op)
 
 
 HEADER_FAULTS = [
@@ -86,9 +87,10 @@ def test_tensor_faults(name, value, message):
 
 @pytest.mark.parametrize("op", OPERATORS)
 def test_record_faults_name_the_record(op):
-    index = [name for name, _ in unpack(small_module()).records].index(op)
+    module = unpack(module_with(op))
+    index = module.header["n_init"] + [name for name, _ in module.records].index(op)
     with pytest.raises(ModuleError, match=f"record {index} {op} reaches outside the arena"):
-        library().load(patched(record_layout(op), "output", 0xFFFFFFF0, record_offset(op)))
+        library().load(patched(record_layout(op), "output", 0xFFFFFFF0, record_offset(op), module_with(op)))
 
 
 def test_unknown_operator():

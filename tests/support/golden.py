@@ -20,6 +20,8 @@ SEVEN = [
     "hello_world_int8",
     "micro_speech_quantized",
 ]
+# Models with state: vectors are run in order, each kind from reset.
+REMEMBERING = ["keyword_scrambled_8bit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,17 @@ def vectors(name: str, kinds: Sequence[str] = ("random", "real")) -> Vectors:
     """All vectors of a model, seeded random ones first, then those made from real samples."""
     loaded = [np.load(path) for kind in kinds if (path := FOLDER / "golden" / f"{name}.{kind}.npz").exists()]
     return Vectors(*(np.concatenate([z[key] for z in loaded]) for key in ("inputs", "outputs")))
+
+
+def vectors_exist(name: str, kind: str) -> bool:
+    """Whether there are vectors of a kind."""
+    return (FOLDER / "golden" / f"{name}.{kind}.npz").exists()
+
+
+def layers(name: str) -> dict[str, np.ndarray]:
+    """Every intermediate tensor for the first random input, by ``opNNN_NAME_tK``, and ``input``."""
+    with np.load(FOLDER / "golden" / "layers" / f"{name}.npz") as stored:
+        return dict(stored)
 
 
 @dataclass(frozen=True, slots=True)

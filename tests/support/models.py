@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.support import stateful
 from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas.tflite.schema import ACTIVATIONS
 
@@ -198,12 +199,15 @@ def unary(draw: Draw, op: str) -> bytes:
 
 @st.composite
 def quantize(draw: Draw) -> bytes:
-    """QUANTIZE between types of one byte, often by nothing but the offset of 128."""
+    """QUANTIZE between all types that it knows, often by nothing but the offset of 128."""
     shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
     rng = np.random.default_rng(draw(_seeds))
-    types = draw(st.sampled_from([("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")]))
+    wide = [("int8", "int16"), ("int8", "int32"), ("int32", "int8"), ("int32", "int16")]
+    wide += [("int16", t) for t in ("int8", "int16", "int32")]
+    types = draw(st.sampled_from([("int8", "int8"), ("int8", "uint8"), ("uint8", "int8"), *wide]))
     exponent, zero = _exponent(rng), _zero_point(rng)
     change = 0.0 if draw(st.booleans()) else _uniform(rng, -2, 2)
+    change += np.log2(np.iinfo(types[0]).max / np.iinfo(types[1]).max) * int(draw(st.booleans()))
     zeros = [zero, zero if draw(st.booleans()) else _zero_point(rng)]
     tensors = [
         TensorSpec(shape, scale_of(e), z + 128 * (t == "uint8"), t)
@@ -426,12 +430,12 @@ def pool_2d(draw: Draw, op: str, images: int = 1) -> bytes:
 
 @st.composite
 def softmax(draw: Draw) -> bytes:
-    """SOFTMAX of one to three rows."""
+    """SOFTMAX of one to three rows, to int8 or int16."""
     shape = (draw(st.integers(1, 3)), draw(st.integers(1, 300)))
     rng = np.random.default_rng(draw(_seeds))
     tensors = [
         TensorSpec(shape, scale_of(rng.uniform(-9, 1)), _zero_point(rng)),
-        TensorSpec(shape, 1 / 256, -128),
+        TensorSpec(shape, 1 / 256, -128) if draw(st.booleans()) else TensorSpec(shape, 1 / 65536, -32768, "int16"),
     ]
     return single_op("SOFTMAX", tensors, beta=draw(st.sampled_from([1.0, 0.5, 3.0])))
 
@@ -471,12 +475,14 @@ def reshape(draw: Draw) -> bytes:
 
 
 def values(shape: tuple[int, ...], seed: int, dtype: str = "int8") -> np.ndarray:
-    """Values of a type of one byte: mostly uniform, sometimes all the same extreme."""
-    rng = np.random.default_rng(seed)
-    kind, low = rng.integers(0, 16), -128 if dtype == "int8" else 0
+    """Values of an integer type: mostly uniform (of 32 bits: in magnitude), sometimes all the same extreme."""
+    rng, limits = np.random.default_rng(seed), np.iinfo(dtype)
+    kind = rng.integers(0, 16)
+    if dtype == "int32":
+        return (rng.choice([-1, 1], shape) * 2 ** rng.uniform(0, 29, shape)).astype(dtype)
     if kind < 2:
-        return np.full(shape, (low, low + 255)[kind], dtype)
-    return rng.integers(low, low + 256, shape).astype(dtype)
+        return np.full(shape, (limits.min, limits.max)[kind], dtype)
+    return rng.integers(limits.min, limits.max + 1, shape).astype(dtype)
 
 
 def _window(draw: Draw, dilated: bool) -> tuple[tuple[int, int, int, int], dict[str, int], tuple[int, int]]:
@@ -579,4 +585,5 @@ SINGLE_OPS: dict[str, st.SearchStrategy] = {
     "RESIZE_NEAREST_NEIGHBOR": resize("RESIZE_NEAREST_NEIGHBOR"),
     "MIRROR_PAD": mirror_pad(),
     "REVERSE_V2": reverse(),
+    **stateful.SINGLE_OPS,
 }

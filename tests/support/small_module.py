@@ -1,4 +1,4 @@
-"""A small module in which every operator occurs."""
+"""Small modules in which every operator occurs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tinymlaas.ops.concatenation import Concatenation
 from tinymlaas.ops.movement import NoAttributes
 from tinymlaas.pack import pack, selftest_inputs, selftest_of
 from tinymlaas.passes.pipeline import run_passes
+from tinymlaas.unpack import unpack
 
 # 0 is NONE and 1 RELU in the schema's ActivationFunctionType; padding 0 is SAME, 1 is VALID.
 _WINDOW = {"padding": 0, "strideH": 1, "strideW": 1}
@@ -106,3 +107,49 @@ def small_streaming() -> bytes:
 def small_module() -> bytes:
     """The module of small_tflite, for any target."""
     return compile_model(small_tflite(), "small").module
+
+
+@cache
+def remembering_tflite() -> bytes:
+    """Layers that remember and integers of other sizes: QUANTIZE from int16, SVDF with a state of int8 and one of int16, SOFTMAX to int16,
+    QUANTIZE to int32."""
+    rng = np.random.default_rng(8)
+
+    def weights(shape: int | tuple[int, ...], dtype: str = "int8") -> np.ndarray:
+        return rng.integers(-99, 100, shape).astype(dtype)
+
+    tensors = [
+        TensorSpec((1, 6), 0.0002, 0, "int16", name="sound"),
+        TensorSpec((1, 6), 0.05, 3),
+        TensorSpec((8, 6), 0.01, data=weights((8, 6))),
+        TensorSpec((8, 3), 0.02, data=weights((8, 3))),
+        TensorSpec((4,), 0.006, dtype="int32", data=weights(4, "int32")),
+        TensorSpec((1, 24), 0.3, -5, variable=True),
+        TensorSpec((1, 4), 0.2, 7),
+        TensorSpec((5, 4), 0.01, data=weights((5, 4))),
+        TensorSpec((5, 2), 0.001, data=weights((5, 2), "int16"), dtype="int16"),
+        TensorSpec((5,), 2e-6, dtype="int32", data=weights(5, "int32")),
+        TensorSpec((1, 10), 0.002, 0, "int16", variable=True),
+        TensorSpec((1, 5), 0.1, -3),
+        TensorSpec((1, 5), 1 / 65536, -32768, "int16"),
+        TensorSpec((1, 5), 1 / 32768, 0, "int32", name="class"),
+    ]
+    ops = [
+        OpSpec("QUANTIZE", (0,), (1,)),
+        OpSpec("SVDF", (1, 2, 3, 4, 5), (6,), {"rank": 2}),
+        OpSpec("SVDF", (6, 7, 8, 9, 10), (11,), {"rank": 1}),
+        OpSpec("SOFTMAX", (11,), (12,), {"beta": 1.0}),
+        OpSpec("QUANTIZE", (12,), (13,)),
+    ]
+    return write_tflite(tensors, ops, [0], [13])
+
+
+@cache
+def small_remembering() -> bytes:
+    """The module of remembering_tflite, for any target."""
+    return compile_model(remembering_tflite(), "remembering").module
+
+
+def module_with(op: str) -> bytes:
+    """A small module in which a kernel occurs."""
+    return next(m for m in (small_module(), small_remembering()) if op in {name for name, _ in unpack(m).records})

@@ -33,6 +33,7 @@ class TensorSpec:
     data: np.ndarray | None = None
     axis: int = 0
     name: str = ""
+    variable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ OPTION_TYPES = {
     "READ_VARIABLE": "ReadVariableOptions",
     "ASSIGN_VARIABLE": "AssignVariableOptions",
     "CALL_ONCE": "CallOnceOptions",
+    "SVDF": "SVDFOptions",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
 }
 
 
@@ -126,6 +129,7 @@ def _tensor(model: Any, spec: TensorSpec, index: int) -> Any:
     tensor.type = _DTYPES[spec.dtype]
     tensor.name = spec.name or f"t{index}"
     tensor.buffer = _buffer(model, spec.data)
+    tensor.isVariable = spec.variable
     if spec.scale is not None:
         tensor.quantization = _quantisation(spec)
     return tensor

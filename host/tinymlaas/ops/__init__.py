@@ -38,6 +38,7 @@ from . import (
     squared_difference,
     stack,
     sub,
+    svdf,
     tanh,
     transpose,
     transpose_conv,
@@ -89,5 +90,6 @@ OPS: dict[str, OpSpec] = {
         shape.SPEC,
         dequantize.SPEC,
         *variables.SPECS,
+        svdf.SPEC,
     )
 }

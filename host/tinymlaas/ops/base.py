@@ -22,6 +22,8 @@ class OpSpec:
     macs: (graph, op) → multiply-accumulates.
     places: of operators that only move elements, (graph, op) → for each output the number of the element that each of its elements
     is, counted through the inputs at the positions of ``moved``; -1 for the output's zero point.
+    states: positions of the inputs that the operator keeps for itself between runs. The importer makes states of the graph of them,
+    whose next values are further outputs, behind the file's, in the same order.
     """
 
     code: str
@@ -32,3 +34,4 @@ class OpSpec:
     macs: Callable[[Graph, Op], int]
     places: Callable[[Graph, Op], list[Array]] | None = field(default=None, kw_only=True)
     moved: Callable[[Op], tuple[int, ...]] = field(default=lambda op: (0,), kw_only=True)
+    states: tuple[int, ...] = field(default=(), kw_only=True)

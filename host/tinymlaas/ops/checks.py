@@ -122,6 +122,34 @@ def constant(graph: Graph, op: Op, position: int, role: str, dtypes: tuple[str, 
     return tensor
 
 
+def kept_states(graph: Graph, op: Op, operands: int, positions: tuple[int, ...]) -> None:
+    """Check the number of inputs, and that those at some positions are states that only this layer keeps."""
+    if len(op.inputs) != operands or not op.outputs:
+        raise inconsistent(
+            graph, op, f"{len(op.inputs)} inputs and {len(op.outputs)} outputs, expected {operands} and 1"
+        )
+    kept = {s.read: s.written for s in graph.states}
+    written = [kept.get(op.inputs[i], -1) for i in positions]
+    if list(op.outputs[1:]) != written:
+        names = [graph.tensor(op.inputs[i]).name for i in positions if op.inputs[i] >= 0]
+        raise refuse(graph, op, f"its states {names} are not its alone", "give each layer variables of its own")
+
+
+def symmetric_weights(graph: Graph, op: Op, position: int, role: str, dtypes: tuple[str, ...]) -> Tensor:
+    """Check that an input is a constant matrix with one scale and the zero point 0."""
+    tensor = constant(graph, op, position, role, dtypes)
+    if tensor.quant is None or len(tensor.shape) != 2 or tensor.size == 0 or tensor.quant.scale <= 0:
+        raise inconsistent(graph, op, f"{role} '{tensor.name}' have the shape {list(tensor.shape)}, or no scale")
+    if tensor.quant.per_channel or tensor.quant.zero_point:
+        raise refuse(
+            graph,
+            op,
+            f"{role} '{tensor.name}' have several scales or a zero point",
+            "quantise them per tensor, symmetrically",
+        )
+    return tensor
+
+
 def values(tensor: Tensor) -> Array:
     """The values of a tensor that ``check`` has found constant."""
     assert tensor.data is not None

@@ -1,4 +1,4 @@
-"""QUANTIZE between int8 and uint8, or from one int8 scale to another. Those from float, at a model's ends, are folded before."""
+"""QUANTIZE from one integer type or scale to another. Those from float, at a model's ends, are folded before."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ import numpy as np
 
 from .. import quant as q
 from ..graph import Array, Graph, Op, Tensor
+from ..plan import Step
+from ..planfmt import DTYPES
 from ..tflite.reader import Table
-from .checks import inconsistent, multiplier, operand, operand_count, output, quant_of, refuse, same_shape
-from .lookup import spec
+from .base import OpSpec
+from .checks import inconsistent, multiplier, operand, operand_count, output, present, quant_of, refuse, same_shape
+from .lookup import all_bytes, lookup_step
 
-_BYTES = {("int8", "int8"), ("int8", "uint8"), ("uint8", "int8")}
+# What TensorFlow Lite Micro has; those from one byte to another are a table.
+_INTO = {
+    "int8": ("int8", "uint8", "int16", "int32"),
+    "uint8": ("int8",),
+    "int16": ("int8", "int16", "int32"),
+    "int32": ("int8", "int16"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +37,10 @@ def _check(graph: Graph, op: Op) -> None:
     operand_count(graph, op, 1, 1)
     source, result = operand(graph, op, 0, "input"), output(graph, op)
     same_shape(graph, op, result.shape, source.shape, "output")
-    if (source.dtype, result.dtype) not in _BYTES:
+    if result.dtype not in _INTO.get(source.dtype, ()):
         types = f"{source.dtype} to {result.dtype}"
-        raise refuse(
-            graph, op, f"converts {types} inside the model", "supported are int8 and uint8; quantise all of it"
-        )
+        supported = "; ".join(f"{a} to {', '.join(b)}" for a, b in _INTO.items())
+        raise refuse(graph, op, f"converts {types} inside the model", f"supported are {supported}: quantise all of it")
     for tensor in (source, result):
         _check_quant(graph, op, tensor)
     multiplier(graph, op, _real(graph, op), "ratio of scales")
@@ -51,12 +59,31 @@ def _real(graph: Graph, op: Op) -> float:
     return quant_of(graph.tensor(op.inputs[0])).scale / quant_of(output(graph, op)).scale
 
 
-def _function(graph: Graph, op: Op, x: Array) -> Array:
+def _requantised(graph: Graph, op: Op, x: Array) -> Array:
+    """``Requantize``: x as the output has it."""
     result, limits = output(graph, op), np.iinfo(output(graph, op).dtype)
     scale = q.quantize_multiplier(_real(graph, op))
-    centred = x - quant_of(graph.tensor(op.inputs[0])).zero_point
+    centred = q.wrap32(x.astype(np.int64) - quant_of(graph.tensor(op.inputs[0])).zero_point)
     scaled = q.multiply_by_quantized_multiplier(centred, *scale) + quant_of(result).zero_point
-    return q.saturate(scaled, limits.min, limits.max)
+    return q.saturate(q.wrap32(scaled), limits.min, limits.max).astype(result.dtype)
 
 
-SPEC = spec("QUANTIZE", _parse, _check, _function)
+def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
+    return [_requantised(graph, op, present(inputs[0]))]
+
+
+def _lower(graph: Graph, op: Op, target: str) -> Step:
+    source, result = graph.tensor(op.inputs[0]), output(graph, op)
+    if source.dtype in ("int8", "uint8") and result.dtype in ("int8", "uint8"):
+        return lookup_step(graph, op, op.inputs[0], _requantised(graph, op, all_bytes(source.dtype)).view(np.uint8))
+    mantissa, shift = q.quantize_multiplier(_real(graph, op))
+    fields = {
+        "count": source.size, "multiplier": mantissa, "shift": shift,
+        "in_zero_point": quant_of(source).zero_point, "out_zero_point": quant_of(result).zero_point,
+        "in_dtype": DTYPES[source.dtype], "out_dtype": DTYPES[result.dtype],
+    }  # fmt: skip
+    operands = {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])}
+    return Step("QUANTIZE", op, fields, operands)
+
+
+SPEC = OpSpec("QUANTIZE", _parse, _check, _evaluate, _lower, lambda graph, op: 0)

@@ -22,12 +22,14 @@ _HEAP = "64M"
 
 
 def run_host(board: Board, module: Module, inputs: Array, reset_each: bool, progress: Progress) -> Result:
-    """The same C as on every board, without MicroPython; these models keep no state that a reset could clear."""
+    """The same C as on every board, without MicroPython."""
     library_path = build_hostlib(board.kernel_target)
     model = NativeLibrary(library_path).load(module.data)
     rows = []
     for i, row in enumerate(inputs):
         progress(i, len(inputs))
+        if reset_each:
+            model.reset()
         rows.append(model.run_bytes(row.tobytes()))
     return Result(
         outputs=decode_outputs(module, rows),

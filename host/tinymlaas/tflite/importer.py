@@ -15,7 +15,7 @@ from ..planfmt import MAX_MODULE_BYTES
 from . import schema
 from .labels import read_labels
 from .reader import NO_OPTIONS, Reader, Table
-from .variables import initial_values, resolve
+from .variables import initial_values, layer_states, resolve
 
 _MAX_RANK = 8
 _MOST_LAYERS = 1 << 12
@@ -62,7 +62,7 @@ def read(data: bytes, name: str, *, strict: bool = True) -> Graph:
             "convert without"
         )
     initial = initial_values(_graph(reader, others[0], buffers, codes, strict)) if others else {}
-    graph = resolve(graph, initial)
+    graph = layer_states(resolve(graph, initial))
     _check_dataflow(graph)
     return replace(graph, metadata=read_labels(reader, model))
 

@@ -128,12 +128,21 @@ class SqueezeOptions:
     DIMS = 0
 
 
+class SVDFOptions:
+    RANK, ACTIVATION = range(2)
+
+
+class UnidirectionalSequenceLSTMOptions:
+    ACTIVATION, CELL_CLIP, PROJ_CLIP, TIME_MAJOR = range(4)
+
+
 # Member of the union BuiltinOptions that an operator's options must be; operators without an entry have none.
 OPTIONS_TYPE = {
     "CONV_2D": 1,
     "DEPTHWISE_CONV_2D": 2,
     "AVERAGE_POOL_2D": 5,
     "MAX_POOL_2D": 5,
+    "SVDF": 6,
     "FULLY_CONNECTED": 8,
     "SOFTMAX": 9,
     "CONCATENATION": 10,
@@ -161,6 +170,7 @@ OPTIONS_TYPE = {
     "TRANSPOSE_CONV": 49,
     "PACK": 59,
     "UNPACK": 64,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": 71,
     "RESIZE_NEAREST_NEIGHBOR": 74,
     "LEAKY_RELU": 75,
     "MIRROR_PAD": 77,

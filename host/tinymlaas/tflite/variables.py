@@ -1,4 +1,6 @@
-"""Variables of a streaming model: READ_VARIABLE and ASSIGN_VARIABLE become states of the graph, CALL_ONCE their first values."""
+"""What a model remembers: READ_VARIABLE and ASSIGN_VARIABLE become states of the graph, CALL_ONCE their first values; so do the
+tensors that a layer such as SVDF keeps for itself.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from dataclasses import replace
 
 from ..errors import ModelError, UnsupportedError
 from ..graph import Graph, Op, State, Tensor
-from ..planfmt import DTYPES
+from ..ops import OPS
+from ..planfmt import DTYPE_BYTES, DTYPES
 
 OPERATORS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 
@@ -55,6 +58,31 @@ def resolve(graph: Graph, initial: Mapping[str, bytes]) -> Graph:
     if len(states) < len(reads):
         raise UnsupportedError(f"{graph.name}: variables that are never assigned: {sorted(set(reads) - set(assigned))}")
     return replace(graph, tensors=tuple(tensors), ops=tuple(ops), states=tuple(states))
+
+
+def layer_states(graph: Graph) -> Graph:
+    """The same graph with a State for each tensor that a layer keeps for itself between runs; the layer then writes the next one.
+
+    Such a state begins as zero: TensorFlow Lite Micro fills it with the zero point where it is int8, with zeros elsewhere.
+    """
+    tensors, ops, states = list(graph.tensors), [], list(graph.states)
+    taken = {*graph.inputs, *graph.producers(), *(s.read for s in graph.states)}
+    for op in graph.ops:
+        positions = OPS[op.code].states if op.code in OPS else ()
+        kept = [op.inputs[i] for i in positions if i < len(op.inputs) and op.inputs[i] >= 0]
+        for index in (t for t in kept if t not in taken and graph.tensor(t).data is None):
+            tensor = graph.tensor(index)
+            tensors.append(tensor)
+            op = replace(op, outputs=(*op.outputs, len(tensors) - 1))
+            states.append(State(index, len(tensors) - 1, _zeros(tensor)))
+            taken.add(index)
+        ops.append(op)
+    return replace(graph, tensors=tuple(tensors), ops=tuple(ops), states=tuple(states))
+
+
+def _zeros(tensor: Tensor) -> bytes:
+    zero_point = tensor.quant.zero_point if tensor.quant and tensor.dtype == "int8" else 0
+    return bytes([zero_point & 0xFF]) * (tensor.bytes if tensor.dtype in DTYPE_BYTES else 0)
 
 
 def _place(ops: list[Op], tensors: tuple[int, ...]) -> int:

@@ -174,6 +174,22 @@ def _gather_runs(f: dict[str, Any], target: str) -> Counts:
     return {"run": float(f["count"]), "byte": float(f["count"] * f["run"])}
 
 
+def _quantize(f: dict[str, Any], target: str) -> Counts:
+    """Right shifts round once more than left ones."""
+    return {"element": float(f["count"]), "rounded": float(f["count"] if f["shift"] < 0 else 0)}
+
+
+def _svdf(f: dict[str, Any], target: str) -> Counts:
+    filters = f["units"] * f["rank"]
+    kept = f"kept{8 * f['state_item']}"
+    return {
+        "unit": float(f["units"]),
+        "filter": float(filters),
+        "tap": float(filters * f["in_features"]),
+        kept: float(filters * f["memory"]),
+    }
+
+
 _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
@@ -189,4 +205,6 @@ _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "REDUCE": _reduce,
     "MOVE": _move,
     "GATHER": _gather_runs,
+    "QUANTIZE": _quantize,
+    "SVDF": _svdf,
 }

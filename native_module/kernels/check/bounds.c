@@ -20,6 +20,13 @@ tml_status_t tml_check_arena(const tml_bounds_t *bounds, uint32_t offset, uint64
     return TML_OK;
 }
 
+tml_status_t tml_check_items(const tml_bounds_t *bounds, uint32_t offset, uint64_t count, uint32_t item, tml_span_t *span) {
+    if (offset % item != 0) {
+        return tml_fail(bounds, TML_ARENA, offset, bounds->arena_bytes);
+    }
+    return tml_check_arena(bounds, offset, count * item, span);
+}
+
 tml_status_t tml_check_constants(const tml_bounds_t *bounds, uint32_t offset, uint64_t bytes) {
     if (offset % 4 != 0 || !inside(bounds->constants_begin, bounds->constants_end, offset, bytes)) {
         return tml_fail(bounds, TML_CONSTANTS, offset + (uint32_t)bytes, bounds->constants_end);

@@ -39,6 +39,9 @@ tml_status_t tml_fail(const tml_bounds_t *bounds, tml_status_t status, uint32_t 
 // `bytes` at an arena offset lie inside the arena; fills span.
 tml_status_t tml_check_arena(const tml_bounds_t *bounds, uint32_t offset, uint64_t bytes, tml_span_t *span);
 
+// The same for `count` elements of `item` bytes (1, 2 or 4), at a multiple of their size.
+tml_status_t tml_check_items(const tml_bounds_t *bounds, uint32_t offset, uint64_t count, uint32_t item, tml_span_t *span);
+
 // `bytes` at a file offset, a multiple of 4, lie inside the constants.
 tml_status_t tml_check_constants(const tml_bounds_t *bounds, uint32_t offset, uint64_t bytes);
 

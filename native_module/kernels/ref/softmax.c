@@ -1,6 +1,6 @@
-// SOFTMAX over rows, int8 to int8 with output scale 1/256 and zero point -128. Numbers named qN have N integer bits.
+// SOFTMAX over rows, int8 to int8 with output scale 1/256 and zero point -128, or to int16 with 1/65536 and -32768. Numbers named qN have N integer bits.
 // Source: gemmlowp's fixedpoint.h (exp_on_negative_values, one_over_one_plus_x_for_x_in_0_1) and TFLite's softmax.h.
-// Output may be the input: a row is read before it is written, each element last.
+// An int8 output may be the input: a row is read before it is written, each element last.
 #include "tml_fixed.h"
 #include "tml_kernels.h"
 
@@ -84,18 +84,25 @@ static int32_t row_sum(const tml_softmax_t *s, const int8_t *row, int32_t highes
     return sum;
 }
 
-static void softmax_row(const tml_softmax_t *s, const int8_t *input, int8_t *output) {
+static void softmax_row(const tml_softmax_t *s, const int8_t *input, uint8_t *output) {
+    const bool wide = s->flags == TML_SOFTMAX_INT16;
+    const int32_t lowest = wide ? INT16_MIN : INT8_MIN;
     const int32_t highest = row_maximum(input, s->depth);
     const int32_t sum = row_sum(s, input, highest);
     const int32_t zeros = leading_zeros((uint32_t)sum);
     const int32_t scale = reciprocal_of_one_plus((int32_t)(((uint32_t)sum << zeros) & 0x7fffffff));
-    const int32_t shift = SUM_BITS - zeros + 31 - 8;
+    const int32_t shift = SUM_BITS - zeros + 31 - (wide ? 16 : 8);
     for (uint32_t i = 0; i < s->depth; i++) {
         int32_t value = 0;
         if (input[i] - highest >= s->diff_min && shift <= 31) {
             value = tml_divide_by_power(mul(scale, exp_of_difference(s, input[i] - highest)), shift);
         }
-        output[i] = (int8_t)tml_clamp(value + INT8_MIN, INT8_MIN, INT8_MAX);
+        value = tml_clamp(value + lowest, lowest, -lowest - 1);
+        if (wide) {
+            ((int16_t *)(void *)output)[i] = (int16_t)value;
+        } else {
+            output[i] = (uint8_t)value;
+        }
     }
 }
 
@@ -103,6 +110,6 @@ void tml_ref_softmax(const tml_context_t *context, const tml_record_t *record) {
     const tml_softmax_t *s = &record->softmax;
     for (uint32_t row = 0; row < s->rows; row++) {
         const uint32_t offset = row * s->depth;
-        softmax_row(s, (const int8_t *)(context->arena + s->input + offset), (int8_t *)(context->arena + s->output + offset));
+        softmax_row(s, (const int8_t *)(context->arena + s->input + offset), context->arena + s->output + (offset << s->flags));
     }
 }
