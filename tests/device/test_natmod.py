@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from tests.support import golden
+from tests.support import golden, oracle
 from tests.support.devices import Bench, bench
+from tests.support.zoo import SHAPE, zoo_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.device.install import PACKAGE_DIR, install
 from tinymlaas.target import Board, board_by_name
@@ -13,6 +15,8 @@ from tinymlaas.toolchain.natmod import ARCHES, build_natmod
 
 DIGITS = golden.digits()
 MODULE = compile_model(DIGITS.data, "digits").module
+ZOO = zoo_tflite()
+ZOO_MODULE = compile_model(ZOO, "zoo").module
 
 # Each board with its own kind of native module, then Cortex-M3 and M4 with those of lesser cores.
 CASES = [
@@ -49,7 +53,7 @@ def installable(board: Board, arch: str) -> bool:
 def started(request):
     board_id, arch = request.param
     install_it = installable(board_by_name(board_id), arch)
-    files = {"digits.tml": MODULE, "wrong/_tinyml.mpy": natmod(FOREIGN.get(arch, "rv32imc"))}
+    files = {"digits.tml": MODULE, "zoo.tml": ZOO_MODULE, "wrong/_tinyml.mpy": natmod(FOREIGN.get(arch, "rv32imc"))}
     with bench(board_id, files if install_it else {**files, **runtime_files(arch)}, stock=True) as board:
         if install_it:
             build_natmod(arch)
@@ -83,6 +87,14 @@ def test_it_is_the_native_module_for_this_processor(board, started):
 
 def test_digits_to_the_byte(board):
     assert all_digits(board) == [row.tobytes() for row in DIGITS.outputs]
+
+
+def test_every_operator_to_the_byte(board):
+    image = np.random.default_rng(1).integers(-128, 128, SHAPE).astype(np.int8)
+    board.run(f"m = None\nx = tinyml.Model('{board.folder}zoo.tml')\nx.inputs[0][:] = {image.tobytes()!r}\nx.run()")
+    expected = oracle.run_all(ZOO, [image], board.value("len(x.outputs)"))
+    for i, value in enumerate(expected):
+        assert board.value(f"bytes(x.outputs[{i}])") == value.tobytes(), i
 
 
 def test_selftest(board):
