@@ -10,8 +10,7 @@ import numpy as np
 
 from .graph import Array, Graph, Op, Quant, Tensor
 from .ops.add import Add
-from .ops.conv_2d import Conv2D
-from .ops.depthwise_conv_2d import DepthwiseConv2D
+from .ops.convolution import Convolution
 from .ops.fully_connected import FullyConnected
 from .ops.pad import Pad
 from .ops.pool import Pool2D
@@ -143,7 +142,7 @@ def _size(size: int, taps: int, stride: int, padding: str, dilation: int) -> int
 def _convolutions(b: _Builder) -> None:
     for h, w, c, n, fh, fw, stride, padding, dilation in _CONVOLUTIONS:
         out = (1, _size(h, fh, stride, padding, dilation), _size(w, fw, stride, padding, dilation), n)
-        attrs = Conv2D(padding, stride, stride, dilation, dilation, "NONE")
+        attrs = Convolution(padding, stride, stride, dilation, dilation, "NONE")
         b.layer("CONV_2D", attrs, [b.input((1, h, w, c)), *b.weights((n, fh, fw, c), n, 0)], out)
 
 
@@ -151,7 +150,7 @@ def _depthwise(b: _Builder) -> None:
     for h, w, c, times, fh, fw, stride, padding, dilation in _DEPTHWISE:
         n = c * times
         out = (1, _size(h, fh, stride, padding, dilation), _size(w, fw, stride, padding, dilation), n)
-        attrs = DepthwiseConv2D(padding, stride, stride, dilation, dilation, times, "NONE")
+        attrs = Convolution(padding, stride, stride, dilation, dilation, "NONE", depth_multiplier=times)
         b.layer("DEPTHWISE_CONV_2D", attrs, [b.input((1, h, w, c)), *b.weights((1, fh, fw, n), n, 3)], out)
 
 

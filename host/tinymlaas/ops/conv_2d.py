@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .. import quant as q
@@ -14,32 +12,12 @@ from ..tflite.reader import Table
 from . import scratch, weighted
 from .base import OpSpec
 from .checks import activation_limits, inconsistent, output, present, quant_of, refuse, values
+from .convolution import Convolution, parse
 from .window import Window, check_window, window_of
 
 
-@dataclass(frozen=True, slots=True)
-class Conv2D:
-    """Attributes."""
-
-    padding: str
-    stride_h: int
-    stride_w: int
-    dilation_h: int
-    dilation_w: int
-    activation: str
-    around: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
-
-
-def _parse(options: Table) -> Conv2D:
-    f = schema.Conv2DOptions
-    return Conv2D(
-        schema.name_of(schema.PADDINGS, options.int8(f.PADDING)),
-        options.int32(f.STRIDE_H),
-        options.int32(f.STRIDE_W),
-        options.int32(f.DILATION_H, 1),
-        options.int32(f.DILATION_W, 1),
-        schema.name_of(schema.ACTIVATIONS, options.int8(f.ACTIVATION)),
-    )
+def _parse(options: Table) -> Convolution:
+    return parse(options, schema.Conv2DOptions)
 
 
 def _check(graph: Graph, op: Op) -> None:

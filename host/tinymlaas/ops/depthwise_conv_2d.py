@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .. import quant as q
@@ -14,34 +12,13 @@ from ..tflite.reader import Table
 from . import scratch, weighted
 from .base import OpSpec
 from .checks import activation_limits, inconsistent, output, present, quant_of, values
+from .convolution import Convolution, parse
 from .window import Window, check_window, window_of
 
 
-@dataclass(frozen=True, slots=True)
-class DepthwiseConv2D:
-    """Attributes."""
-
-    padding: str
-    stride_h: int
-    stride_w: int
-    dilation_h: int
-    dilation_w: int
-    depth_multiplier: int
-    activation: str
-    around: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
-
-
-def _parse(options: Table) -> DepthwiseConv2D:
+def _parse(options: Table) -> Convolution:
     f = schema.DepthwiseConv2DOptions
-    return DepthwiseConv2D(
-        schema.name_of(schema.PADDINGS, options.int8(f.PADDING)),
-        options.int32(f.STRIDE_H),
-        options.int32(f.STRIDE_W),
-        options.int32(f.DILATION_H, 1),
-        options.int32(f.DILATION_W, 1),
-        options.int32(f.DEPTH_MULTIPLIER),
-        schema.name_of(schema.ACTIVATIONS, options.int8(f.ACTIVATION)),
-    )
+    return parse(options, f, depth_multiplier=options.int32(f.DEPTH_MULTIPLIER))
 
 
 def _check(graph: Graph, op: Op) -> None:

@@ -7,8 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from ..graph import Graph, Op, Quant, Tensor
-from ..ops.conv_2d import Conv2D
-from ..ops.depthwise_conv_2d import DepthwiseConv2D
 from ..ops.weighted import WEIGHTS
 from .split_images import MOST, add, joined, piece
 
@@ -51,14 +49,9 @@ def _depthwise(graph: Graph, op: Op) -> Graph:
         op,
         code="DEPTHWISE_CONV_2D",
         inputs=(op.inputs[0], len(graph.tensors), *op.inputs[_BIAS:]),
-        attrs=_attributes(op.attrs, multiplier),
+        attrs=replace(op.attrs, depth_multiplier=multiplier),
     )
     return replace(graph, tensors=tensors).with_ops(layer if old is op else old for old in graph.ops)
-
-
-def _attributes(a: Conv2D, multiplier: int) -> DepthwiseConv2D:
-    steps = (a.stride_h, a.stride_w, a.dilation_h, a.dilation_w)
-    return DepthwiseConv2D(a.padding, *steps, multiplier, a.activation, a.around)
 
 
 def _split(graph: Graph, op: Op, groups: int) -> Graph:

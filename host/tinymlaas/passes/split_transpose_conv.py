@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..graph import Array, Graph, Op, Quant, Tensor
-from ..ops.conv_2d import Conv2D
+from ..ops.convolution import Convolution
 from ..ops.moved import Moved
 from ..ops.transpose_conv import IMAGE, WEIGHTS, before
 from ..ops.window import EXPLICIT
@@ -42,7 +42,7 @@ def _split(graph: Graph, op: Op) -> Graph:
         inputs.append(len(tensors) - 1)
     shape = (1, *counts, strides[0] * strides[1] * result.shape[3])
     tensors.append(replace(result, name=f"{result.name} before it is put in place", shape=shape))
-    attrs = Conv2D(EXPLICIT, 1, 1, 1, 1, "NONE", (around[0], around[1]))
+    attrs = Convolution(EXPLICIT, 1, 1, 1, 1, "NONE", (around[0], around[1]))
     conv = Op("CONV_2D", op.name, op.index, tuple(inputs), (len(tensors) - 1,), attrs)
     places = _places(result.shape, counts, strides, starts, first)
     move = Op("MOVE", op.name, op.index, (len(tensors) - 1,), op.outputs, Moved(places))
