@@ -15,7 +15,7 @@ export MICROPYTHON_DIR
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help deps venv builds test demo demo-service lint format firmware natmod bench load fuzz extras size requirements clean distclean
+.PHONY: help deps venv builds test demo demo-service lint format firmware natmod bench load fuzz coverage extras size requirements clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -68,6 +68,9 @@ load: deps ## figures of the service: polls per second, 100000 simulated devices
 
 fuzz: deps ## fuzz loader, kernels and importer, each for SECONDS=60; what is found lies in build/fuzz
 	@$(TOOLCHAIN) fuzz --seconds $(or $(SECONDS),60)
+
+coverage: deps ## which lines and branches of loader, checks and fixed-point helpers the tests reach
+	@$(TOOLCHAIN) coverage
 
 extras: deps ## install what `tinymlaas quantize` needs, EXTRA=keras, onnx or torch (default: all, 9 GB)
 	@$(TOOLCHAIN) extras $(EXTRA)

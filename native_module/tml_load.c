@@ -154,7 +154,7 @@ static tml_status_t check_tensors(const tml_plan_t *plan, tml_fault_t *fault) {
 const tml_variant_t *tml_find_variant(const tml_target_t *target, const tml_head_t *head) {
     const tml_variant_t *variant = target->variants;
     for (unsigned n = target->n_variants; n > 0; n--, variant++) {
-        if (variant->op == head->op && variant->variant == head->variant && variant->kernel != NULL) {
+        if (variant->op == head->op && variant->variant == head->variant) {
             return variant;
         }
     }

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinymlaas.toolchain import paths
+from tinymlaas.toolchain import coverage, paths
 
 SOURCE = r"""
 #include "tml_fixed.h"
@@ -34,7 +34,7 @@ multiplier = st.integers(2**30, 2**31 - 1) | st.sampled_from([0, 2**30, 2**30 + 
 @pytest.fixture(scope="module")
 def fixed(tmp_path_factory):
     """The header compiled with the sanitisers' traps: undefined behaviour ends the test run."""
-    folder = tmp_path_factory.mktemp("fixed")
+    folder = coverage.folder(tmp_path_factory.mktemp("fixed"))
     (folder / "fixed.c").write_text(SOURCE)
     flags = [
         "-O2",
@@ -44,6 +44,7 @@ def fixed(tmp_path_factory):
         "-Werror",
         "-fsanitize=undefined",
         "-fsanitize-undefined-trap-on-error",
+        *coverage.flags(),
     ]
     command = [
         "cc",

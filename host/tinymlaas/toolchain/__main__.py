@@ -16,6 +16,7 @@ from tinymlaas.errors import TinymlError, ToolchainError
 from tinymlaas.target import board_by_name, load_boards
 from tinymlaas.toolchain import (
     codeformat,
+    coverage,
     extras,
     fetch,
     firmware,
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     style.add_argument("--check", action="store_true", help="change nothing, fail when something would change")
     fuzzing = _add(commands, "fuzz", _fuzz, "fuzz loader, kernels and importer")
     fuzzing.add_argument("--seconds", type=int, default=60, help="for each of the fuzzers (default: 60)")
+    _add(commands, "coverage", _coverage, "which branches of loader, checks and fixed-point helpers the tests reach")
     environment = _add(
         commands, "extras", _extras, "install what quantising needs, each extra into an environment of its own"
     )
@@ -157,6 +159,13 @@ def _fuzz(options: argparse.Namespace) -> None:
     Console().print(fuzz.table(reports))
     if wrong := [r.words for r in reports if r.words]:
         raise ToolchainError("\n\n".join(wrong))
+
+
+def _coverage(options: argparse.Namespace) -> None:
+    files = coverage.measure()
+    Console().print(coverage.table(files))
+    if missing := sum(len(f.missing) for f in files):
+        raise ToolchainError(f"{missing} lines have branches that no test reaches")
 
 
 def _extras(options: argparse.Namespace) -> None:
