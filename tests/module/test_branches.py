@@ -10,7 +10,7 @@ import pytest
 
 from tests.module.test_loader import field, patched, record_offset
 from tests.support.kernels import library
-from tests.support.small_module import small_module, small_tflite
+from tests.support.small_module import module_with, small_module, small_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.ctypes_host import NativeLibrary, aligned_bytes
 from tinymlaas.errors import ModuleError
@@ -35,10 +35,11 @@ def header(**values: int) -> bytes:
 
 
 def record(op: str, **values: object) -> bytes:
-    """The small module with the first record of an operator changed."""
-    found = next(fields for code, fields in unpack(small_module()).records if code == op)
+    """The small module that has an operator, with the first record of it changed."""
+    module = module_with(op)
+    found = next(fields for code, fields in unpack(module).records if code == op)
     at, packed = record_offset(op), record_layout(op).pack(found | values)
-    return small_module()[:at] + packed + small_module()[at + len(packed) :]
+    return module[:at] + packed + module[at + len(packed) :]
 
 
 def tensor(**values: object) -> bytes:
@@ -82,6 +83,8 @@ def test_sizes_of_a_tensor():
         ("MOVE", {"count": [1 << 15, 1 << 15, 1, 1]}, "shapes do not fit together"),
         ("MOVE", {"count": [1, 1, 1, 4], "out_stride": [0] * 4}, "shapes do not fit together: 4, expected 1"),
         ("PAD", {"in_shape": [0, 1, 1, 1], "before": [1] * 4}, "shapes do not fit together: 0"),
+        ("QUANTIZE", {"in_dtype": 1, "out_dtype": 1, "output": field("QUANTIZE", "input") + 1}, "operands overlap"),
+        ("QUANTIZE", {"in_dtype": 1, "out_dtype": 3, "output": field("QUANTIZE", "input")}, "operands overlap"),
         ("REDUCE", {"count": [1 << 28] * 4, "stride": [0] * 4}, "shapes do not fit together"),
     ],
 )

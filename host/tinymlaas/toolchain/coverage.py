@@ -73,7 +73,7 @@ def _build(build: Path, target: str) -> None:
     (build / target).mkdir(parents=True)
     for number, source in enumerate(hostlib.core_sources(target)):
         objects.append(build / target / f"{number}_{source.stem}.o")
-        command = ["cc", *_FLAGS, f"-I{paths.native_dir()}", "-c", source, "-o", objects[-1]]
+        command: list[str | Path] = ["cc", *_FLAGS, f"-I{paths.native_dir()}", "-c", source, "-o", objects[-1]]
         process.run(command, what=f"{source.name} for {target}", log="coverage-build")
     library = build / hostlib.library_name(target)
     process.run(["cc", "--coverage", "-shared", "-o", library, *objects], what=library.name, log="coverage-build")
@@ -81,7 +81,7 @@ def _build(build: Path, target: str) -> None:
 
 def _report(build: Path) -> list[Covered]:
     output = build / "coverage.json"
-    command = [
+    command: list[str | Path] = [
         sys.executable,
         "-m",
         "gcovr",
