@@ -3,16 +3,6 @@ BOARD_MCU = Cortex-M7
 BOARD_CPU_FLAGS = -mthumb -mcpu=cortex-m7 -mfpu=fpv5-sp-d16 -mfloat-abi=hard
 BOARD_AS_FLAGS = -mthumb -mcpu=cortex-m7
 BOARD_MPY_ARCH = armv7emsp
-BOARD_UART_BASE = 0x40004000
-BOARD_UART_IRQ = 0
-BOARD_COUNTER_ADDRESS = 0x40028018
-BOARD_COUNTER_NS = 40
-BOARD_ICOUNT_SHIFT = 7
-BOARD_WATCHDOGS = 0x40008000
-BOARD_CODE_START = 0x00000000
-BOARD_CODE_SIZE = 4M
-BOARD_DATA_START = 0x20000000
-BOARD_DATA_SIZE = 4M
 BOARD_BULK_START = 0x60000000
 
-include $(BOARD_DIR)/../qemu_common/board_cortexm.mk
+include $(BOARD_DIR)/../qemu_common/mps2.mk

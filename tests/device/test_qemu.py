@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -258,9 +259,12 @@ def test_board_toml_agrees_with_the_makefile(name: str) -> None:
 
 
 def makefile_variables(path: Path) -> dict[str, str]:
-    """NAME = value lines of a makefile."""
-    pairs = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line and not line.startswith("#"))
-    return {name.rstrip(" +?:"): value.strip() for name, value in pairs}
+    """NAME = value lines of a board's makefile and of those that it includes."""
+    text, found = path.read_text(), dict[str, str]()
+    for included in re.findall(r"^include \$\(BOARD_DIR\)/(\S+)", text, re.MULTILINE):
+        found |= makefile_variables(path.parent / included)
+    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    return found | {name.rstrip(" +?:"): value.strip() for name, value in pairs}
 
 
 def mpremote(port: str, *arguments: str) -> str:
