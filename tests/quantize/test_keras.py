@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from tests.support import extras
-from tests.support.board import share_right
-from tinymlaas.compile import compile_model
+from tests.support import extras, quantized
 
-# The first test may install the extra.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = quantized.MARKS
 
 FORMS = ("digits.keras", "digits.h5", "digits_saved")
 
@@ -40,31 +35,22 @@ def answers(folder):
     commands["short"] = [folder / "digits.keras", "--calibrate", folder / "few.npy", *short, "-o", folder / "s.tflite"]
     (folder / "broken.keras").write_bytes(b"PK no zip")
     commands["broken"] = [folder / "broken.keras", "--calibrate", folder / "few.npy", "-o", folder / "broken.tflite"]
-    return dict(zip(commands, extras.quantize("keras", *commands.values()), strict=True))
+    return quantized.answers("keras", commands)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_a_model_that_compiles(answers, folder, form):
-    assert answers[form]["code"] == 0, answers[form]["err"]
-    report = json.loads(answers[form]["out"])
-    assert report["compiles"], report["verdict"]
-    assert report["float_accuracy"] > 0.9
-    assert report["float_accuracy"] - report["int8_accuracy"] < 0.01
-    assert report["int8_by"].startswith("tinymlaas")
+    report = quantized.report_of_good(answers[form], drop=0.01)
     assert [layer["operator"] for layer in report["layers"]][:2] == ["CONV_2D", "MAX_POOL_2D"]
     assert all(layer["sqnr_db"] > 25 for layer in report["layers"])
     assert (folder / f"{form}.accuracy.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_emulated_pico_is_as_good_as_the_report_says(answers, folder, capsys):
-    report = json.loads(answers["digits.keras"]["out"])
-    module = compile_model((folder / "digits.keras.tflite").read_bytes(), "digits", "m0plus").module
-    right = share_right(module, np.load(folder / "test.npy"), np.load(folder / "labels.npy"))
+    inputs, truth, model = np.load(folder / "test.npy"), np.load(folder / "labels.npy"), folder / "digits.keras.tflite"
+    said = quantized.check_on_the_pico("Keras digits", answers["digits.keras"], model, inputs, truth)
     with capsys.disabled():
-        print(
-            f"\nKeras digits: float {report['float_accuracy']:.4f}, int8 {report['int8_accuracy']:.4f}, Pico {right:.4f}"
-        )
-    assert right == pytest.approx(report["int8_accuracy"], abs=1e-6)
+        print(said)
 
 
 def test_the_report_in_words(answers):

@@ -7,12 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from tests.support import extras
-from tests.support.board import share_right
-from tinymlaas.compile import compile_model
+from tests.support import extras, quantized
 
-# The first test may install the extra.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = quantized.MARKS
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +36,12 @@ def answers(folder):
         "sine": given("tumours", "sine.onnx", "-o", folder / "sine.tflite"),
         "broken": given("tumours", "broken.onnx", "-o", folder / "broken.tflite"),
     }
-    return dict(zip(commands, extras.quantize("onnx", *commands.values()), strict=True))
+    return quantized.answers("onnx", commands)
 
 
 @pytest.mark.parametrize("name", ["tumours", "digits"])
 def test_int8_is_nearly_as_good(answers, name):
-    assert answers[name]["code"] == 0, answers[name]["err"]
-    report = json.loads(answers[name]["out"])
-    assert report["compiles"], report["verdict"]
-    assert report["float_accuracy"] > 0.9
-    assert report["float_accuracy"] - report["int8_accuracy"] < 0.02
-    assert report["int8_by"].startswith("tinymlaas")
+    quantized.report_of_good(answers[name])
 
 
 def test_names_of_classes_are_those_given(answers):
@@ -57,24 +49,14 @@ def test_names_of_classes_are_those_given(answers):
 
 
 def test_the_emulated_pico_is_as_good_as_the_report_says(answers, folder, capsys):
-    report = json.loads(answers["tumours"]["out"])
-    module = compile_model((folder / "tumours.tflite").read_bytes(), "tumours", "m0plus").module
-    right = share_right(module, np.load(folder / "tumours.test.npy"), np.load(folder / "tumours.truth.npy"))
+    inputs, truth = np.load(folder / "tumours.test.npy"), np.load(folder / "tumours.truth.npy")
+    said = quantized.check_on_the_pico("ONNX tumours", answers["tumours"], folder / "tumours.tflite", inputs, truth)
     with capsys.disabled():
-        print(
-            f"\nONNX tumours: float {report['float_accuracy']:.4f}, int8 {report['int8_accuracy']:.4f}, Pico {right:.4f}"
-        )
-    assert right == pytest.approx(report["int8_accuracy"], abs=1e-6)
-
-
-def one_line(answer):
-    assert answer["code"] == 1
-    assert len(answer["err"].strip().splitlines()) == 1, answer["err"]
-    return answer["err"].strip()
+        print(said)
 
 
 def test_another_shape_is_refused_with_both(answers):
-    assert "samples of 30, digits.onnx takes 1x8x8" in one_line(answers["shape"])
+    assert "samples of 30, digits.onnx takes 1x8x8" in quantized.one_line(answers["shape"])
 
 
 def test_an_operator_that_stays_in_float_is_named(answers):
@@ -87,4 +69,4 @@ def test_an_operator_that_stays_in_float_is_named(answers):
 
 
 def test_what_is_no_model_is_one_line(answers):
-    assert "broken.onnx: no ONNX model: " in one_line(answers["broken"])
+    assert "broken.onnx: no ONNX model: " in quantized.one_line(answers["broken"])

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
-from tests.support import extras
-from tests.support.board import share_right
-from tinymlaas.compile import compile_model
+from tests.support import extras, quantized
 
-# The first test may install the extra.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = quantized.MARKS
 
 
 @pytest.fixture(scope="module")
@@ -40,52 +35,39 @@ def answers(folder):
         "number": given("wine", f"{folder}/wine.py:no_network", "-o", folder / "number.tflite"),
         "nothing": given("wine", f"{folder}/wine.py:nothing", "-o", folder / "nothing.tflite"),
     }
-    return dict(zip(commands, extras.quantize("torch", *commands.values()), strict=True))
+    return quantized.answers("torch", commands)
 
 
 @pytest.mark.parametrize("name", ["digits", "wine"])
 def test_int8_is_nearly_as_good(answers, name):
-    assert answers[name]["code"] == 0, answers[name]["err"]
-    report = json.loads(answers[name]["out"])
-    assert report["compiles"], report["verdict"]
-    assert report["float_accuracy"] > 0.9
-    assert report["float_accuracy"] - report["int8_accuracy"] < 0.02
-    assert report["int8_by"].startswith("tinymlaas")
+    report = quantized.report_of_good(answers[name])
     assert all(layer["sqnr_db"] > 25 for layer in report["layers"])
 
 
 def test_the_emulated_pico_takes_pictures_with_channels_last(answers, folder, capsys):
-    report = json.loads(answers["digits"]["out"])
-    module = compile_model((folder / "digits.tflite").read_bytes(), "digits", "m0plus").module
-    pictures = np.moveaxis(np.load(folder / "digits.test.npy"), 1, -1)
-    right = share_right(module, pictures, np.load(folder / "digits.labels.npy"))
+    inputs, truth = np.moveaxis(np.load(folder / "digits.test.npy"), 1, -1), np.load(folder / "digits.labels.npy")
+    said = quantized.check_on_the_pico("PyTorch digits", answers["digits"], folder / "digits.tflite", inputs, truth)
     with capsys.disabled():
-        print(
-            f"\nPyTorch digits: float {report['float_accuracy']:.4f}, int8 {report['int8_accuracy']:.4f}, Pico {right:.4f}"
-        )
-    assert right == pytest.approx(report["int8_accuracy"], abs=1e-6)
-
-
-def one_line(answer):
-    assert answer["code"] == 1
-    assert len(answer["err"].strip().splitlines()) == 1, answer["err"]
-    return answer["err"].strip()
+        print(said)
 
 
 def test_another_shape_is_refused_with_both(answers):
-    assert one_line(answers["shape"]) == ("error: wine.calibration.npy: 119 samples of 13, digits.pt2 takes 1x8x8")
+    assert quantized.one_line(answers["shape"]) == (
+        "error: wine.calibration.npy: 119 samples of 13, digits.pt2 takes 1x8x8"
+    )
 
 
 def test_an_operator_without_kernel_is_named(answers):
-    assert "sorted.pt2: litert-torch cannot convert it: TensorFlow Lite does not run STABLEHLO_SORT; " in one_line(
-        answers["sorted"]
+    assert (
+        "sorted.pt2: litert-torch cannot convert it: TensorFlow Lite does not run STABLEHLO_SORT; "
+        in quantized.one_line(answers["sorted"])
     )
 
 
 def test_what_is_no_program_is_one_line(answers):
-    assert "broken.pt2: no exported program: " in one_line(answers["broken"])
+    assert "broken.pt2: no exported program: " in quantized.one_line(answers["broken"])
 
 
 def test_what_is_no_module_is_one_line(answers):
-    assert "'no_network' gives a int, not a torch.nn.Module" in one_line(answers["number"])
-    assert "has no 'nothing'" in one_line(answers["nothing"])
+    assert "'no_network' gives a int, not a torch.nn.Module" in quantized.one_line(answers["number"])
+    assert "has no 'nothing'" in quantized.one_line(answers["nothing"])
