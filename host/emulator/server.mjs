@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import readline from 'node:readline';
 import { parseArgs } from 'node:util';
+import { Microphone } from './microphone.mjs';
 import { FLASH_BYTES, Pico } from './pico.mjs';
 import { ExecTimeout, RawRepl } from './rawrepl.mjs';
 import { SerialBridge } from './bridge.mjs';
@@ -59,6 +60,12 @@ class Control {
     this.bridge.hangUp();
   }
 
+  /** An I2S microphone on these pins, until the next reset; data: int16 samples, little-endian. */
+  microphone({ data, ...pins }) {
+    const bytes = new Uint8Array(decode(data));
+    new Microphone(this.pico.mcu, pins, new Int16Array(bytes.buffer, 0, bytes.length >> 1));
+  }
+
   /** Ctrl-D: Python starts anew, files stay. */
   async softReset({ timeout }) {
     this.requireConsole();
@@ -83,7 +90,7 @@ class Control {
   }
 }
 
-const OPERATIONS = ['firmware', 'load', 'read', 'start', 'exec', 'listen', 'hangup', 'softReset', 'reset', 'save', 'status'];
+const OPERATIONS = ['firmware', 'load', 'read', 'start', 'exec', 'listen', 'hangup', 'microphone', 'softReset', 'reset', 'save', 'status'];
 
 async function answer(control, { id, op, ...request }) {
   try {

@@ -10,12 +10,16 @@ import numpy as np
 
 from .graph import Array, Graph, Op, Quant, Tensor
 from .ops.add import Add
+from .ops.binary import Fused, Plain
 from .ops.convolution import Convolution
 from .ops.fully_connected import FullyConnected
+from .ops.moved import Moved
 from .ops.pad import Pad
 from .ops.pool import Pool2D
+from .ops.reduce import Reduce
 from .ops.reshape import Reshape
 from .ops.softmax import Softmax
+from .ops.tanh import Tanh
 
 Shape = tuple[int, ...]
 _QUANT = Quant((0.05,), (3,))
@@ -44,6 +48,10 @@ class _Builder:
     def layer(self, code: str, attrs: Any, inputs: Iterable[int], out: Shape, quant: Quant = _QUANT) -> None:
         index = len(self.ops)
         self.ops.append(Op(code, f"layer{index}", index, tuple(inputs), (self.tensor(out, quant),), attrs))
+
+    def noise(self, shape: Shape) -> Array:
+        """Any bytes."""
+        return self.rng.integers(-128, 128, shape).astype(np.int8)
 
     def weights(self, shape: Shape, channels: int, axis: int) -> list[int]:
         """Weights as trained networks have them, mostly small, and a bias; a scale per channel."""
@@ -117,12 +125,24 @@ _POOLS = (
     (10, 10, 5, 3, 3, 1, "SAME"),
     (4, 4, 10, 4, 4, 4, "VALID"),
 )
+# shapes of both operands; the second is constant
+_OPERANDS = (((1, 300), (1, 300)), ((6, 4, 10), (1, 1, 10)), ((40, 3), (40, 1)), ((1, 1500), (1, 1500)))
+# shape, axes
+_REDUCTIONS = (
+    ((1, 8, 8, 16), (1, 2)),
+    ((1, 4, 4, 64), (1, 2)),
+    ((1, 30, 12), (2,)),
+    ((1, 500), (1,)),
+    ((4, 9, 7), (0, 2)),
+    ((50, 2, 3), (1,)),
+)
 
 
 def graph() -> Graph:
     """All layers, side by side: each reads inputs of the graph."""
     b = _Builder()
-    for add in (_convolutions, _depthwise, _fully_connected, _pools, _adds, _softmaxes, _pads, _copies):
+    layers = (_convolutions, _depthwise, _fully_connected, _pools, _adds, _softmaxes, _pads, _copies)
+    for add in (*layers, _arithmetic, _tables, _reductions, _slices, _transpositions, _shuffles):
         add(b)
     return Graph("layers", tuple(b.tensors), tuple(b.ops), tuple(b.inputs.values()), b.ops[-1].outputs)
 
@@ -188,3 +208,47 @@ def _pads(b: _Builder) -> None:
 def _copies(b: _Builder) -> None:
     for count in (16, 100, 1024, 3000):
         b.layer("RESHAPE", Reshape(), [b.input((1, count))], (count,))
+
+
+def _arithmetic(b: _Builder) -> None:
+    fused, plain = Fused("NONE"), Plain()
+    same, wider = _QUANT, Quant((0.1,), (3,))
+    codes = {"ADD": fused, "SUB": fused, "MUL": fused, "MINIMUM": plain, "MAXIMUM": plain}
+    for code, attrs in {**codes, "SQUARED_DIFFERENCE": plain, "PRELU": plain}.items():
+        for shape, other in _OPERANDS[1:3] if code == "ADD" else _OPERANDS:  # alike, ADD has a kernel of its own
+            operands = [b.input(shape), b.tensor(other, same, data=b.noise(other))]
+            b.layer(code, attrs, operands, shape, same if code in ("MINIMUM", "MAXIMUM") else wider)
+
+
+def _tables(b: _Builder) -> None:
+    for count in (1, 64, 1000, 3000):
+        b.layer("TANH", Tanh(), [b.input((1, count))], (1, count), Quant((1 / 128,), (0,)))
+
+
+def _reductions(b: _Builder) -> None:
+    for code in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"):
+        for shape, axes in _REDUCTIONS:
+            out = tuple(1 if i in axes else n for i, n in enumerate(shape))
+            over = b.tensor((len(axes),), None, "int32", np.array(axes, np.int32))
+            b.layer(code, Reduce(True), [b.input(shape), over], out, Quant((0.5,), (3,)) if code == "SUM" else _QUANT)
+
+
+def _slices(b: _Builder) -> None:
+    for size, part in ((100, 30), (400, 300), (2500, 2400)):
+        b.layer("MOVE", Moved(np.arange(size - part, size)), [b.input((1, size))], (1, part))
+    for rows, run, whole in ((40, 3, 5), (40, 8, 12), (24, 40, 120), (100, 2, 3)):
+        places = np.arange(rows * whole).reshape(rows, whole)[:, :run].reshape(-1)
+        b.layer("MOVE", Moved(places), [b.input((rows, whole))], (rows, run))
+
+
+def _transpositions(b: _Builder) -> None:
+    for shape in ((8, 8, 4), (20, 16, 1), (4, 30, 8), (3, 2, 64), (40, 3, 1)):
+        places = np.arange(np.prod(shape)).reshape(shape).transpose(1, 0, 2).reshape(-1)
+        b.layer("MOVE", Moved(places), [b.input(shape)], (shape[1], shape[0], shape[2]))
+
+
+def _shuffles(b: _Builder) -> None:
+    for runs, run in ((20, 1), (200, 1), (50, 6), (100, 12), (30, 40), (60, 4)):
+        order = b.rng.permutation(runs)
+        places = (order[:, None] * run + np.arange(run)).reshape(-1)
+        b.layer("MOVE", Moved(places), [b.input((1, runs * run))], (1, runs * run))

@@ -101,3 +101,16 @@ def test_real_time_on_a_pico():
     (row,) = bench_words.measure(["okay_nabu"])
     assert 0.1 < row.share(125) < 0.33
     assert row.compiled.plan.arena_bytes <= 8192
+
+
+def test_every_sample_of_a_microphone_comes_in():
+    """Through MicroPython's own machine.I2S, its PIO program and DMA, from a microphone at the pins of the emulated Pico."""
+    sound = speech.pcm(np.random.default_rng(5).standard_normal(1600) * 3000)
+    with bench("pico", {"app.py": app("wake_word")}) as board:
+        board.device.microphone(16, 17, 18, sound)
+        board.run("import sys\nsys.path.insert(0, '/rom')\nimport app\nblock = bytearray(1280)")
+        assert board.value("app.microphone().readinto(block)") == 1280
+        samples = np.frombuffer(board.value("bytes(block)"), "<i2")
+    begin = np.flatnonzero(samples)[0]
+    assert begin < 4
+    np.testing.assert_array_equal(samples[begin:], np.frombuffer(sound, "<i2")[: 640 - begin])

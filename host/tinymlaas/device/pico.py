@@ -94,6 +94,10 @@ class EmulatedPico(DeviceBase):
         """Write the board's 2 MiB of flash to a file."""
         self._request("save", path=str(path))
 
+    def microphone(self, sck: int, ws: int, sd: int, samples: bytes) -> None:
+        """Attach an I2S microphone that plays int16 samples; it is gone with the next reset."""
+        self._request("microphone", sck=sck, ws=ws, sd=sd, data=_encode(samples))
+
     def exec(self, code: str, timeout: float = 30.0) -> bytes:
         """See Device.exec; `timeout` in seconds of wall-clock time. Leaves the emulated cycles it took in `cycles`."""
         reply = self._request("exec", timeout, code=_encode(code.encode()), timeout=timeout)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..plan import Step
-from ..planfmt import BINARY_FUNCTIONS
+from ..planfmt import BINARY_FUNCTIONS, REDUCE_FUNCTIONS
 from .costs import Counts, fitted
 
 _TILE, _TILE_BYTES = 4, 8192  # of native_module/kernels/scratch.h
+_WORD, _BLOCK = 4, 16  # of memcpy
 
 
 def cost(step: Step, target: str) -> float:
@@ -160,18 +161,27 @@ def _binary(f: dict[str, Any], target: str) -> Counts:
 
 
 def _reduce(f: dict[str, Any], target: str) -> Counts:
-    rows = math.prod(f["count"][:3])
-    return {"output": float(math.prod(f["count"][:2])), "row": float(rows), "element": float(rows * f["count"][3])}
+    """Elements and results by function: only sums are requantised. How far elements lie apart makes no difference."""
+    name = next(n for n, number in REDUCE_FUNCTIONS.items() if number == f["function"])
+    outputs, rows = math.prod(f["count"][:2]), math.prod(f["count"][:3])
+    return {f"{name}_output": float(outputs), "row": float(rows), name: float(rows * f["count"][3])}
 
 
 def _move(f: dict[str, Any], target: str) -> Counts:
+    rows, size = math.prod(f["count"][:3]), f["count"][3]
     whole = f["in_stride"][3] == f["out_stride"][3] == 1
-    rows = float(math.prod(f["count"][:3]))
-    return {"row": rows, "copied" if whole else "moved": rows * f["count"][3]}
+    moved = _copied(rows, size) if whole else {"moved": float(rows * size)}
+    return {"plane": float(math.prod(f["count"][:2])), "row": float(rows), **moved}
 
 
 def _gather_runs(f: dict[str, Any], target: str) -> Counts:
-    return {"run": float(f["count"]), "byte": float(f["count"] * f["run"])}
+    return {"run": float(f["count"]), **_copied(f["count"], f["run"])}
+
+
+def _copied(times: int, size: int) -> Counts:
+    """memcpy: many words at a time, then words, then bytes. Where operands lie is not known yet, so misaligned ones take as much."""
+    parts = {"copied_block": size // _BLOCK, "copied_word": size % _BLOCK // _WORD, "copied_byte": size % _WORD}
+    return {part: float(times * n) for part, n in parts.items()}
 
 
 def _quantize(f: dict[str, Any], target: str) -> Counts:
