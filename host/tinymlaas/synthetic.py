@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from .graph import Array, Graph, Op, Quant, Tensor
+from .graph import Array, Graph, Op, Quant, State, Tensor
 from .ops.add import Add
 from .ops.binary import Fused, Plain
 from .ops.convolution import Convolution
@@ -16,9 +16,11 @@ from .ops.fully_connected import FullyConnected
 from .ops.moved import Moved
 from .ops.pad import Pad
 from .ops.pool import Pool2D
+from .ops.quantize import Quantize
 from .ops.reduce import Reduce
 from .ops.reshape import Reshape
 from .ops.softmax import Softmax
+from .ops.svdf import Svdf
 from .ops.tanh import Tanh
 
 Shape = tuple[int, ...]
@@ -33,6 +35,7 @@ class _Builder:
     tensors: list[Tensor] = field(default_factory=list)
     ops: list[Op] = field(default_factory=list)
     inputs: dict[tuple[Shape, int], int] = field(default_factory=dict)
+    states: list[State] = field(default_factory=list)
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(_SEED))
 
     def tensor(self, shape: Shape, quant: Quant | None = _QUANT, dtype: str = "int8", data: Array | None = None) -> int:
@@ -45,9 +48,19 @@ class _Builder:
             self.inputs[shape, number] = self.tensor(shape, Quant((0.05 - 0.02 * number,), (3,)))
         return self.inputs[shape, number]
 
-    def layer(self, code: str, attrs: Any, inputs: Iterable[int], out: Shape, quant: Quant = _QUANT) -> None:
-        index = len(self.ops)
-        self.ops.append(Op(code, f"layer{index}", index, tuple(inputs), (self.tensor(out, quant),), attrs))
+    def layer(
+        self, code: str, attrs: Any, inputs: Iterable[int], out: Shape, quant: Quant = _QUANT, dtype: str = "int8"
+    ) -> int:
+        """The output of a new layer."""
+        index, made = len(self.ops), self.tensor(out, quant, dtype)
+        self.ops.append(Op(code, f"layer{index}", index, tuple(inputs), (made,), attrs))
+        return made
+
+    def state(self, shape: Shape, quant: Quant, dtype: str) -> int:
+        """What the next layer remembers between runs."""
+        kept = self.tensor(shape, quant, dtype)
+        self.states.append(State(kept, self.tensor(shape, quant, dtype), bytes(self.tensors[kept].bytes)))
+        return kept
 
     def noise(self, shape: Shape) -> Array:
         """Any bytes."""
@@ -136,23 +149,39 @@ _REDUCTIONS = (
     ((4, 9, 7), (0, 2)),
     ((50, 2, 3), (1,)),
 )
+# inputs, units, rank, memory
+_SVDFS = ((40, 8, 2, 10), (64, 16, 1, 8), (16, 4, 1, 30), (100, 10, 2, 4), (7, 3, 1, 5), (30, 20, 1, 3))
 
 
 def graph() -> Graph:
     """All layers, side by side: each reads inputs of the graph."""
     b = _Builder()
     layers = (_convolutions, _depthwise, _fully_connected, _pools, _adds, _softmaxes, _pads, _copies)
-    for add in (*layers, _arithmetic, _tables, _reductions, _slices, _transpositions, _shuffles):
+    for add in (
+        *layers,
+        _arithmetic,
+        _tables,
+        _reductions,
+        _slices,
+        _transpositions,
+        _shuffles,
+        _quantizations,
+        _svdfs,
+    ):
         add(b)
-    return Graph("layers", tuple(b.tensors), tuple(b.ops), tuple(b.inputs.values()), b.ops[-1].outputs)
+    inputs, outputs = tuple(b.inputs.values()), b.ops[-1].outputs
+    return Graph("layers", tuple(b.tensors), tuple(b.ops), inputs, outputs, states=tuple(b.states))
 
 
 def parts(whole: Graph, count: int) -> Iterator[Graph]:
     """The same graph cut into pieces of up to ``count`` layers, for boards with little memory."""
     for at in range(0, len(whole.ops), count):
         ops = whole.ops[at : at + count]
-        used = {i for op in ops for i in op.inputs}
-        yield Graph(whole.name, whole.tensors, ops, tuple(i for i in whole.inputs if i in used), ops[-1].outputs)
+        used = {i for op in ops for i in op.inputs if i >= 0}
+        states = tuple(s for s in whole.states if s.read in used)
+        there = {t for op in ops for t in op.outputs} | {s.read for s in states}
+        inputs = tuple(i for i in sorted(used - there) if whole.tensor(i).data is None)
+        yield Graph(whole.name, whole.tensors, ops, inputs, ops[-1].outputs[:1], states=states)
 
 
 def _size(size: int, taps: int, stride: int, padding: str, dilation: int) -> int:
@@ -252,3 +281,26 @@ def _shuffles(b: _Builder) -> None:
         order = b.rng.permutation(runs)
         places = (order[:, None] * run + np.arange(run)).reshape(-1)
         b.layer("MOVE", Moved(places), [b.input((1, runs * run))], (1, runs * run))
+
+
+def _quantizations(b: _Builder) -> None:
+    """From int8 through int16 and int32 back: up by a factor, down by one, and both between the wide types."""
+    for count in (20, 300, 1000):
+        x = b.input((1, count))
+        for dtype, scale in (("int16", 0.0005), ("int16", 0.002), ("int32", 0.0001), ("int16", 0.002), ("int8", 0.06)):
+            x = b.layer("QUANTIZE", Quantize(), [x], (1, count), Quant((scale,), (0,)), dtype)
+        wide = b.layer("QUANTIZE", Quantize(), [b.input((1, count))], (1, count), Quant((0.0005,), (0,)), "int32")
+        b.layer("QUANTIZE", Quantize(), [wide], (1, count))
+
+
+def _svdfs(b: _Builder) -> None:
+    for inputs, units, rank, memory in _SVDFS:
+        filters = units * rank
+        for dtype in ("int8", "int16"):
+            feature = b.tensor((filters, inputs), Quant((0.01,), (0,)), data=b.noise((filters, inputs)))
+            time_weights = b.noise((filters, memory)).astype(dtype)
+            time = b.tensor((filters, memory), Quant((0.01,), (0,)), dtype, time_weights)
+            state = b.state((1, filters * memory), Quant((0.05,), (0,)), dtype)
+            operands = [b.input((1, inputs)), feature, time, -1, state]
+            b.layer("SVDF", Svdf(rank, "NONE"), operands, (1, units))
+            b.ops[-1] = replace(b.ops[-1], outputs=(*b.ops[-1].outputs, b.states[-1].written))
