@@ -38,11 +38,19 @@
 #define TML_BINARY_MAXIMUM (4)
 #define TML_BINARY_SQUARED_DIFFERENCE (5)
 #define TML_BINARY_PRELU (6)
-#define TML_N_BINARY (7)
+#define TML_BINARY_DIV (7)
+#define TML_BINARY_EQUAL (8)
+#define TML_BINARY_NOT_EQUAL (9)
+#define TML_BINARY_LESS (10)
+#define TML_BINARY_LESS_EQUAL (11)
+#define TML_BINARY_SELECT (12)
+#define TML_N_BINARY (13)
 #define TML_REDUCE_SUM (0)
 #define TML_REDUCE_MAX (1)
 #define TML_REDUCE_MIN (2)
-#define TML_N_REDUCE (3)
+#define TML_REDUCE_ARG_MAX (3)
+#define TML_REDUCE_ARG_MIN (4)
+#define TML_N_REDUCE (5)
 #define TML_OP_CONV_2D (1)
 #define TML_OP_DEPTHWISE_CONV_2D (2)
 #define TML_OP_FULLY_CONNECTED (3)
@@ -304,15 +312,15 @@ typedef struct {
     int32_t multiplier1; // 32: Q31, of input
     int32_t multiplier2; // 36: Q31, of input2
     int32_t out_multiplier; // 40: Q31, of the result
-    int8_t shift1; // 44: -31 to 30, for ADD, SUB and SQUARED_DIFFERENCE to 0
-    int8_t shift2; // 45: the same, of input2
-    int8_t out_shift; // 46: -31 to 30
+    int8_t shift1; // 44: -31 to 0, for PRELU to 30
+    int8_t shift2; // 45: -31 to 0, of input2
+    int8_t out_shift; // 46: -31 to 30, for DIV to 22
     int8_t in2_zero_point; // 47: zero point of input2
     int8_t in_zero_point; // 48: zero point of the input; the value of padding
     int8_t out_zero_point; // 49: zero point of the output
     int8_t act_min; // 50: lowest output value
     int8_t act_max; // 51: highest output value
-    uint8_t function; // 52: 0 ADD, 1 SUB, 2 MUL, 3 MINIMUM, 4 MAXIMUM, 5 SQUARED_DIFFERENCE, 6 PRELU
+    uint8_t function; // 52: 0 ADD, 1 SUB, 2 MUL, 3 MINIMUM, 4 MAXIMUM, 5 SQUARED_DIFFERENCE, 6 PRELU, 7 DIV, 8 EQUAL, 9 NOT_EQUAL, 10 LESS, 11 LESS_EQUAL, 12 SELECT
     uint8_t constants; // 53: bit 0: input, bit 1: input2 is a file offset of constants
     uint8_t broadcast1; // 54: bit d: input has one element along dimension d
     uint8_t broadcast2; // 55: the same, of input2
@@ -331,7 +339,7 @@ typedef struct {
     int32_t bias; // 48: minus input zero point times reduced elements
     int8_t shift; // 52: -31 to 30
     int8_t out_zero_point; // 53: zero point of the output
-    uint8_t function; // 54: 0 sum or mean, 1 maximum, 2 minimum
+    uint8_t function; // 54: 0 SUM, 1 MAX, 2 MIN, 3 ARG_MAX, 4 ARG_MIN
     uint8_t reserved_[9]; // 55: zero
 } tml_reduce_t;
 

@@ -29,9 +29,10 @@ VARIANTS = {"plain": 0, "swar": 1, "dsp": 2, "tile": 3, "linear": 4}
 
 # What a `binary` or `reduce` record computes.
 BINARY_FUNCTIONS = {
-    "ADD": 0, "SUB": 1, "MUL": 2, "MINIMUM": 3, "MAXIMUM": 4, "SQUARED_DIFFERENCE": 5, "PRELU": 6,
+    "ADD": 0, "SUB": 1, "MUL": 2, "MINIMUM": 3, "MAXIMUM": 4, "SQUARED_DIFFERENCE": 5, "PRELU": 6, "DIV": 7,
+    "EQUAL": 8, "NOT_EQUAL": 9, "LESS": 10, "LESS_EQUAL": 11, "SELECT": 12,
 }  # fmt: skip
-REDUCE_FUNCTIONS = {"SUM": 0, "MAX": 1, "MIN": 2}
+REDUCE_FUNCTIONS = {"SUM": 0, "MAX": 1, "MIN": 2, "ARG_MAX": 3, "ARG_MIN": 4}  # odd ones look for the largest
 
 DTYPES = {"int8": 1, "uint8": 2, "int16": 3, "int32": 4, "float32": 5, "bool": 6}
 DTYPE_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "int32": 4, "float32": 4, "bool": 1}
@@ -195,6 +196,11 @@ SIGNATURE = Layout(
 SIGNED_MODULE = b"TML module 1\0"
 SIGNED_SIGNER = b"TML signer 1\0"
 
+
+def _listed(functions: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in functions.items())
+
+
 _HEAD = (
     Field("op", "u8", "operator code"),
     Field("variant", "u8", "kernel and constant layout chosen by the compiler; 0 = plain"),
@@ -312,7 +318,8 @@ RECORDS = {
     ),
     "binary": Layout(
         "binary",
-        "A function of two operands that broadcast against each other: rows of four dimensions, innermost last.",
+        "A function of two operands that broadcast against each other: rows of four dimensions, innermost last. Comparisons "
+        "give 1 or 0; SELECT copies input2 where input is not 0 and leaves the rest as it is.",
         (
             *_HEAD,
             Field("input2", "u32", "arena offset of the second input"),
@@ -320,12 +327,12 @@ RECORDS = {
             Field("multiplier1", "i32", "Q31, of input"),
             Field("multiplier2", "i32", "Q31, of input2"),
             Field("out_multiplier", "i32", "Q31, of the result"),
-            Field("shift1", "i8", "-31 to 30, for ADD, SUB and SQUARED_DIFFERENCE to 0"),
-            Field("shift2", "i8", "the same, of input2"),
-            Field("out_shift", "i8", "-31 to 30"),
+            Field("shift1", "i8", "-31 to 0, for PRELU to 30"),
+            Field("shift2", "i8", "-31 to 0, of input2"),
+            Field("out_shift", "i8", "-31 to 30, for DIV to 22"),
             Field("in2_zero_point", "i8", "zero point of input2"),
             *_RANGE,
-            Field("function", "u8", "0 ADD, 1 SUB, 2 MUL, 3 MINIMUM, 4 MAXIMUM, 5 SQUARED_DIFFERENCE, 6 PRELU"),
+            Field("function", "u8", _listed(BINARY_FUNCTIONS)),
             Field("constants", "u8", "bit 0: input, bit 1: input2 is a file offset of constants"),
             Field("broadcast1", "u8", "bit d: input has one element along dimension d"),
             Field("broadcast2", "u8", "the same, of input2"),
@@ -333,7 +340,7 @@ RECORDS = {
     ),
     "reduce": Layout(
         "reduce",
-        "Two dimensions are kept, two are reduced; the output is [count[0]][count[1]].",
+        "Two dimensions are kept, two are reduced; the output is [count[0]][count[1]], for ARG_MAX and ARG_MIN of i32. A mean is a SUM.",
         (
             *_HEAD,
             Field("count", "u32", "elements along the kept, then the reduced dimensions", 4),
@@ -342,7 +349,7 @@ RECORDS = {
             Field("bias", "i32", "minus input zero point times reduced elements"),
             Field("shift", "i8", "-31 to 30"),
             Field("out_zero_point", "i8", "zero point of the output"),
-            Field("function", "u8", "0 sum or mean, 1 maximum, 2 minimum"),
+            Field("function", "u8", _listed(REDUCE_FUNCTIONS)),
         ),
     ),
     "move": Layout(

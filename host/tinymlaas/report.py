@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .planfmt import CHANNEL, DTYPE_BYTES, DTYPES, VARIANTS
+from .planfmt import CHANNEL, DTYPE_BYTES, DTYPES, REDUCE_FUNCTIONS, VARIANTS
 from .sign import claims, fingerprint
 from .unpack import Module
 
@@ -157,6 +157,8 @@ def _item_bytes(operator: str, f: Fields) -> tuple[int, int]:
     if operator == "QUANTIZE":
         a, b = (next(n for n, number in DTYPES.items() if number == f[key]) for key in ("in_dtype", "out_dtype"))
         return DTYPE_BYTES[a], DTYPE_BYTES[b]
+    if operator == "REDUCE" and f["function"] >= REDUCE_FUNCTIONS["ARG_MAX"]:
+        return 1, 4
     return 1, 2 if operator == "SOFTMAX" and f["flags"] else 1
 
 

@@ -73,6 +73,15 @@ def _bias_only(op: str, bias: np.ndarray, scales: tuple[float, float, float]) ->
     return single_op(op, tensors, **({} if flat else window), **({"depthMultiplier": n} if "DEPTH" in op else {}))
 
 
+def test_division_by_zero_goes_to_the_limits() -> None:
+    """TensorFlow Lite Micro leaves it open; here it is the same on every device."""
+    model = single_op("DIV", [TensorSpec((4,), 0.1, 5), TensorSpec((4,), 0.1, 7), TensorSpec((4,), 0.1, 9)])
+    inputs = [np.array([-128, 4, 5, 127], np.int8), np.full(4, 7, np.int8)]
+    compiled = compile_model(model, "zero")
+    for found in (evaluate(compiled.graph, inputs), library().load(compiled.module).run(inputs)):
+        assert found[0].tolist() == [-128, -128, 9, 127]
+
+
 def test_table_is_covered() -> None:
     """RELU_N1_TO_1 is not in TensorFlow Lite Micro, MOVE in no file; SHAPE and DEQUANTIZE are always folded, variables become states."""
     tested = {name.split()[0] for name in models.SINGLE_OPS}

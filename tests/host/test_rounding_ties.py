@@ -62,6 +62,11 @@ def _pair(
     return case
 
 
+def _quotient(d: Draw) -> float:
+    """Of a small value: for quotients far below 1 TensorFlow Lite Micro shifts by more bits than there are."""
+    return (int(d.half) + 1) / d.weight * d.scale / d.scale2
+
+
 def _reduce(op: str) -> Callable[[Draw], tuple[bytes, list[np.ndarray]]]:
     def case(d: Draw) -> tuple[bytes, list[np.ndarray]]:
         x = np.zeros((256, 2 + d.weight % 7), np.int8)
@@ -98,6 +103,7 @@ CASES = {
     **{f"LEAKY_RELU {alpha}": _unary("LEAKY_RELU", alpha=alpha) for alpha in (0.5, 1.0, 1.3)},
     **{op: _pair(op, _SUM, lambda d: [7, 8, 2], (13, 7), **_NONE) for op in ("ADD", "SUB")},
     "MUL": _pair("MUL", _PRODUCT, lambda d: [d.weight, -d.weight], (0, 0), **_NONE),
+    "DIV": _pair("DIV", _quotient, lambda d: [d.weight, -d.weight], (0, 0), **_NONE),
     "PRELU above zero": _pair("PRELU", _SUM, lambda d: [d.weight], (0, 0)),
     "PRELU below zero": _pair("PRELU", _PRODUCT, lambda d: [d.weight], (0, 0)),
     "SQUARED_DIFFERENCE": _pair("SQUARED_DIFFERENCE", lambda d: (d.value * d.scale) ** 2, lambda d: [7, 8], (13, 7)),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.support.kernels import Case, arena_of, channel_stream, random_bytes
 from tinymlaas.ops import scratch as scratch_bytes
 from tinymlaas.ops.window import Window
+from tinymlaas.planfmt import BINARY_FUNCTIONS, REDUCE_FUNCTIONS
 
 SCRATCH = {"CONV_2D": scratch_bytes.conv_2d, "DEPTHWISE_CONV_2D": scratch_bytes.depthwise_conv_2d}
 KINDS = st.sampled_from(["random", "random", "random", "min", "max"])
@@ -180,11 +181,15 @@ def binary_cases(draw):
     target = draw(st.sampled_from([places[2], *whole]))
     inputs = [at if kept >> i & 1 else places[i] for i, at in enumerate((0, sizes[0] + -sizes[0] % 4))]
     fields = {"input": inputs[0], "input2": inputs[1], "output": target, "shape": shape, "constants": kept}
-    fields |= {"broadcast1": masks[0], "broadcast2": masks[1], "function": draw(st.integers(0, 6))}
+    fields |= {
+        "broadcast1": masks[0],
+        "broadcast2": masks[1],
+        "function": draw(st.integers(0, max(BINARY_FUNCTIONS.values()))),
+    }
     for multiplier, shift, high in (
         ("multiplier1", "shift1", 0),
         ("multiplier2", "shift2", 0),
-        ("out_multiplier", "out_shift", 30),
+        ("out_multiplier", "out_shift", 22),
     ):
         fields |= {multiplier: int(rng.integers(2**30, 2**31)), shift: draw(st.integers(-31, high))}
     fields |= draw(ranges()) | {"in2_zero_point": draw(int8)}
@@ -199,12 +204,13 @@ def reduce_cases(draw):
         stride[i], step = step, step * count[i] + draw(st.integers(0, 2))
     rng = np.random.default_rng(draw(SEEDS))
     in_bytes = 1 + sum((n - 1) * s for n, s in zip(count, stride, strict=True))
-    out_bytes = count[0] * count[1]
-    parts = [random_bytes(rng, in_bytes, draw(KINDS)), bytes(out_bytes)]
-    data, (source, target) = arena_of(rng, parts, draw(GAPS)[:2])
+    function = draw(st.integers(0, max(REDUCE_FUNCTIONS.values())))
+    out_bytes = count[0] * count[1] * (4 if function >= REDUCE_FUNCTIONS["ARG_MAX"] else 1)
+    parts = [bytes(out_bytes), random_bytes(rng, in_bytes, draw(KINDS))]
+    data, (target, source) = arena_of(rng, parts, [4 * draw(GAPS)[0], draw(GAPS)[0]])
     fields = {"input": source, "output": target, "count": count, "stride": stride, "out_zero_point": draw(int8)}
     fields |= {"multiplier": int(rng.integers(0, 2**31)), "shift": draw(st.integers(-31, 30))}
-    fields |= {"bias": int(rng.integers(-(2**31), 2**31)), "function": draw(st.integers(0, 2))}
+    fields |= {"bias": int(rng.integers(-(2**31), 2**31)), "function": function}
     return Case("REDUCE", fields, b"", data, ((target, out_bytes),), (target, out_bytes))
 
 

@@ -7,12 +7,14 @@ with which nearly every output saturates and no rounding is ever tested.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
 
 from tests.support import stateful
 from tests.support.tflite_writer import TensorSpec, single_op
+from tinymlaas.ops.cast import CASTS
 from tinymlaas.tflite.schema import ACTIVATIONS
 
 Draw = Callable[[st.SearchStrategy], object]
@@ -234,6 +236,87 @@ def reduce(draw: Draw, op: str) -> bytes:
         TensorSpec(tuple(kept), *out_quant),
     ]
     return single_op(op, tensors, keepDims=keep)
+
+
+@st.composite
+def div(draw: Draw) -> bytes:
+    """DIV by constants without zeros; ratios of scales at which TensorFlow Lite Micro's last shift stays below 32 bits."""
+    rng = np.random.default_rng(draw(_seeds))
+    a, b = _exponent(rng), _exponent(rng)
+    exponents = (a, b, a - b - _uniform(rng, 6, 9))
+    quants = [(scale_of(e), _zero_point(rng)) for e in exponents]
+    first, second, result = _operands(draw, rng, quants, constant=False)
+    divisor = values(second.shape, draw(_seeds))
+    divisor[divisor == quants[1][1]] += 1 if quants[1][1] < 127 else -1
+    return single_op("DIV", [first, replace(second, data=divisor), result], fusedActivationFunction=draw(_activation))
+
+
+@st.composite
+def comparison(draw: Draw, op: str) -> bytes:
+    """Comparisons of operands whose scales are near or far, or of booleans."""
+    rng = np.random.default_rng(draw(_seeds))
+    if op in ("EQUAL", "NOT_EQUAL") and draw(st.integers(0, 3)) == 0:
+        return single_op(
+            op, [replace(t, scale=None, dtype="bool") for t in _operands(draw, rng, [(1.0, 0)] * 3, False)]
+        )
+    first = _uniform(rng, -8, -2)
+    second = first + (0 if draw(st.booleans()) else _uniform(rng, -1, 1))
+    *operands, result = _operands(
+        draw, rng, [(scale_of(first), _zero_point(rng)), (scale_of(second), _zero_point(rng)), (1.0, 0)]
+    )
+    return single_op(op, [*operands, TensorSpec(result.shape, dtype="bool")])
+
+
+@st.composite
+def logical(draw: Draw, op: str) -> bytes:
+    """LOGICAL_AND and LOGICAL_OR with broadcasting, LOGICAL_NOT."""
+    shapes = _broadcast_shapes(draw)
+    shapes = shapes[2:] * 2 if op == "LOGICAL_NOT" else shapes
+    return single_op(op, [TensorSpec(s, dtype="bool") for s in shapes])
+
+
+@st.composite
+def select_v2(draw: Draw) -> bytes:
+    """SELECT_V2 whose condition and operands broadcast against each other."""
+    whole = _image_shape(draw, draw(st.integers(1, 4)), 4)
+    shapes = [
+        tuple(1 if draw(st.integers(0, 2)) == 0 else n for n in whole)[draw(st.integers(0, len(whole) - 1)) :]
+        for _ in range(3)
+    ]
+    quant = _quant(np.random.default_rng(draw(_seeds)))
+    constant = draw(st.sampled_from([None, None, 1, 2]))
+    data = [values(s, draw(_seeds)) if i == constant else None for i, s in enumerate(shapes)]
+    operands = [TensorSpec(s, *quant, data=d) for s, d in zip(shapes[1:], data[1:], strict=True)]
+    result = TensorSpec(np.broadcast_shapes(*shapes), *quant)
+    return single_op("SELECT_V2", [TensorSpec(shapes[0], dtype="bool"), *operands, result])
+
+
+@st.composite
+def arg_min_max(draw: Draw, op: str) -> bytes:
+    """ARG_MAX or ARG_MIN along any axis."""
+    shape = _image_shape(draw, draw(st.integers(1, 4)), 6)
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    result = tuple(n for i, n in enumerate(shape) if i != axis % len(shape))
+    return single_op(
+        op, [TensorSpec(shape, *_quant(np.random.default_rng(1))), _ints(axis), TensorSpec(result, dtype="int32")]
+    )
+
+
+@st.composite
+def cast(draw: Draw) -> bytes:
+    """CAST between all types that it takes."""
+    source, result = draw(st.sampled_from(sorted(CASTS)))
+    shape = _image_shape(draw, draw(st.integers(1, 4)))
+    return single_op("CAST", [TensorSpec(shape, dtype=source), TensorSpec(shape, dtype=result)])
+
+
+@st.composite
+def gather_nd(draw: Draw) -> bytes:
+    """GATHER_ND of elements or of whole blocks."""
+    shape = _image_shape(draw, draw(st.integers(1, 4)))
+    depth, count = draw(st.integers(1, len(shape))), draw(st.integers(1, 7))
+    indices = [[draw(st.integers(0, n - 1)) for n in shape[:depth]] for _ in range(count)]
+    return _moved(draw, "GATHER_ND", shape, [(count, *shape[depth:])], _ints(indices))
 
 
 @st.composite
@@ -475,9 +558,11 @@ def reshape(draw: Draw) -> bytes:
 
 
 def values(shape: tuple[int, ...], seed: int, dtype: str = "int8") -> np.ndarray:
-    """Values of an integer type: mostly uniform (of 32 bits: in magnitude), sometimes all the same extreme."""
-    rng, limits = np.random.default_rng(seed), np.iinfo(dtype)
-    kind = rng.integers(0, 16)
+    """Values of a type: mostly uniform (of 32 bits: in magnitude), sometimes all the same extreme."""
+    rng = np.random.default_rng(seed)
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    kind, limits = rng.integers(0, 16), np.iinfo(dtype)
     if dtype == "int32":
         return (rng.choice([-1, 1], shape) * 2 ** rng.uniform(0, 29, shape)).astype(dtype)
     if kind < 2:
@@ -569,9 +654,15 @@ SINGLE_OPS: dict[str, st.SearchStrategy] = {
     "MAXIMUM": extreme("MAXIMUM"),
     "SQUARED_DIFFERENCE": squared_difference(),
     "PRELU": prelu(),
+    "DIV": div(),
+    **{op: comparison(op) for op in ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")},
+    **{op: logical(op) for op in ("LOGICAL_AND", "LOGICAL_OR", "LOGICAL_NOT")},
+    "SELECT_V2": select_v2(),
     **{op: unary(op) for op in ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "ELU", "ABS", "RSQRT")},
     "QUANTIZE": quantize(),
     **{op: reduce(op) for op in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
+    **{op: arg_min_max(op) for op in ("ARG_MAX", "ARG_MIN")},
+    "CAST": cast(),
     "CONCATENATION": concatenation(),
     "PACK": pack(),
     **{op: split(op) for op in ("SPLIT", "SPLIT_V", "UNPACK")},
@@ -580,6 +671,7 @@ SINGLE_OPS: dict[str, st.SearchStrategy] = {
     "TRANSPOSE": transpose(),
     **{op: dimensions(op) for op in ("EXPAND_DIMS", "SQUEEZE", "BROADCAST_TO")},
     "GATHER": gather(),
+    "GATHER_ND": gather_nd(),
     **{op: blocks(op) for op in ("DEPTH_TO_SPACE", "SPACE_TO_DEPTH")},
     **{op: batches(op) for op in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND")},
     "RESIZE_NEAREST_NEIGHBOR": resize("RESIZE_NEAREST_NEIGHBOR"),

@@ -91,6 +91,26 @@ OPTION_TYPES = {
     "CALL_ONCE": "CallOnceOptions",
     "SVDF": "SVDFOptions",
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
+    "DIV": "DivOptions",
+    "ARG_MAX": "ArgMaxOptions",
+    "ARG_MIN": "ArgMinOptions",
+    "CAST": "CastOptions",
+    "SELECT_V2": "SelectV2Options",
+    "GATHER_ND": "GatherNdOptions",
+    **{
+        name: f"{name.title().replace('_', '')}Options"
+        for name in (
+            "EQUAL",
+            "NOT_EQUAL",
+            "GREATER",
+            "GREATER_EQUAL",
+            "LESS",
+            "LESS_EQUAL",
+            "LOGICAL_AND",
+            "LOGICAL_OR",
+            "LOGICAL_NOT",
+        )
+    },
 }
 
 

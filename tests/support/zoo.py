@@ -38,6 +38,9 @@ def _binary() -> Iterator[Branch]:
     for op in ("ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "PRELU"):
         out = TensorSpec(SHAPE, 0.15, -10)
         yield op, [TensorSpec(channels.shape, 0.03, 5, data=channels)], [out], {}
+    yield "DIV", [TensorSpec(channels.shape, 0.03, 5, data=channels)], [TensorSpec(SHAPE, 0.02, -10)], {}
+    for op in ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"):
+        yield op, [TensorSpec(channels.shape, 0.03, 5, data=channels)], [TensorSpec(SHAPE, dtype="bool")], {}
     for op in ("MINIMUM", "MAXIMUM"):
         yield op, [TensorSpec(channels.shape, *_QUANT, data=channels)], [_COPY], {}
 
@@ -47,6 +50,12 @@ def _reductions() -> Iterator[Branch]:
         quant = _QUANT if op == "REDUCE_MAX" else (0.3, 9)
         yield op, [_ints(1, 2)], [TensorSpec((1, 4), *quant)], {"keepDims": False}
         yield op, [_ints(2)], [TensorSpec((1, 6, 1, 4), *quant)], {"keepDims": True}
+
+
+def _places() -> Iterator[Branch]:
+    for op, axis in (("ARG_MAX", 3), ("ARG_MIN", 1)):
+        yield op, [_ints(axis)], [TensorSpec((1, 6, 6) if axis == 3 else (1, 6, 4), dtype="int32")], {}
+    yield "CAST", [], [TensorSpec(SHAPE, dtype="bool")], {}
 
 
 def _movements() -> Iterator[Branch]:
@@ -64,6 +73,7 @@ def _movements() -> Iterator[Branch]:
     yield "TRANSPOSE", [_ints(0, 3, 2, 1)], _moved(1, 4, 6, 6), {}
     yield "EXPAND_DIMS", [_ints(0)], _moved(1, *SHAPE), {}
     yield "BROADCAST_TO", [_ints(2, 6, 6, 4)], _moved(2, 6, 6, 4), {}
+    yield "GATHER_ND", [_ints([0, 5], [0, 1], [0, 5])], _moved(3, 6, 4), {}
     yield "GATHER", [_ints(3, 3, 0, 1, 5, 4)], _moved(1, 6, 6, 4), {"axis": 1}
     yield "DEPTH_TO_SPACE", [], _moved(1, 12, 12, 1), {"blockSize": 2}
     yield "SPACE_TO_DEPTH", [], _moved(1, 3, 3, 16), {"blockSize": 2}
@@ -76,7 +86,7 @@ def _movements() -> Iterator[Branch]:
 
 def branches() -> list[Branch]:
     """Operator, operands besides the image, outputs, options."""
-    return [*_unary(), *_binary(), *_reductions(), *_movements()]
+    return [*_unary(), *_binary(), *_reductions(), *_places(), *_movements()]
 
 
 @cache

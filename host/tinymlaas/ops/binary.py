@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ from .checks import (
 )
 from .lookup import all_bytes, lookup_step
 
-_RANK = 4  # of the record, after dimensions that broadcast alike are joined
+RANK = 4  # of the record, after dimensions that broadcast alike are joined
 
 # (graph, op, a, b as int64) → int8, broadcasting: the definition.
 Function = Callable[[Graph, Op, Array, Array], Array]
@@ -79,8 +79,14 @@ def spec(
 def check_operands(graph: Graph, op: Op) -> None:
     """Check two int8 operands that broadcast to the output, at least one of them computed by the model."""
     operand_count(graph, op, 2, 2)
-    a, b = int8_operand(graph, op, 0, "first input"), int8_operand(graph, op, 1, "second input")
-    result = int8_output(graph, op)
+    check_broadcast(graph, op, int8_operand(graph, op, 0, "first input"), int8_operand(graph, op, 1, "second input"))
+    int8_output(graph, op)
+    activation_limits(graph, op, getattr(op.attrs, "activation", "NONE"))
+
+
+def check_broadcast(graph: Graph, op: Op, a: Tensor, b: Tensor) -> None:
+    """Check that two operands, one of them computed, broadcast to the output in as many dimensions as the record has."""
+    result = output(graph, op)
     if a.data is not None and b.data is not None:
         raise refuse(graph, op, "both inputs are constants", "fold the layer when converting the model")
     try:
@@ -89,10 +95,9 @@ def check_operands(graph: Graph, op: Op) -> None:
         shapes = f"{list(a.shape)} and {list(b.shape)}"
         raise inconsistent(graph, op, f"inputs of shapes {shapes} do not broadcast") from error
     same_shape(graph, op, result.shape, expected, "output")
-    if len(joined_shape(a.shape, b.shape)[0]) > _RANK:
+    if len(joined_shape(expected, (a.shape, b.shape))[0]) > RANK:
         shapes = f"{list(a.shape)} and {list(b.shape)}"
         raise refuse(graph, op, f"broadcasts {shapes}", "supported are up to four dimensions that broadcast unlike")
-    activation_limits(graph, op, getattr(op.attrs, "activation", "NONE"))
 
 
 def limits(graph: Graph, op: Op) -> tuple[int, int]:
@@ -116,26 +121,30 @@ def lower_binary(graph: Graph, op: Op, function: Function, numbers: Numbers) -> 
     a, b = (graph.tensor(t) for t in op.inputs)
     if op.inputs[0] == op.inputs[1] or 1 in (_constant_size(a), _constant_size(b)):
         return _lower_unary(graph, op, function)
-    shape, alone = joined_shape(a.shape, b.shape)
-    lead = _RANK - len(shape)
-    low, high = limits(graph, op)
+    shape, alone = joined_shape(output(graph, op).shape, (a.shape, b.shape))
+    lead = RANK - len(shape)
     fields = {
         "shape": [1] * lead + shape,
-        "broadcast1": _mask(alone[0]) << lead,
-        "broadcast2": _mask(alone[1]) << lead,
+        "broadcast1": mask(alone[0]) << lead,
+        "broadcast2": mask(alone[1]) << lead,
         "constants": (a.data is not None) + 2 * (b.data is not None),
-        "in_zero_point": quant_of(a).zero_point,
-        "in2_zero_point": quant_of(b).zero_point,
-        "out_zero_point": quant_of(output(graph, op)).zero_point,
-        "act_min": low,
-        "act_max": high,
-        "function": BINARY_FUNCTIONS[op.code],
+        **_range(graph, op),
         **numbers(graph, op),
     }
+    fields.setdefault("function", BINARY_FUNCTIONS.get(op.code))
     inputs = dict(zip(("input", "input2"), op.inputs, strict=True))
     constants = {n: values(graph.tensor(t)).tobytes() for n, t in inputs.items() if graph.tensor(t).data is not None}
     operands = {n: graph.storage(t) for n, t in inputs.items() if n not in constants}
     return Step("BINARY", op, fields, operands | {"output": graph.storage(op.outputs[0])}, constants)
+
+
+def _range(graph: Graph, op: Op) -> dict[str, int]:
+    """Zero points, 0 where there is no quantisation, and the output's limits."""
+    names = ("in_zero_point", "in2_zero_point", "out_zero_point")
+    quants = (graph.tensor(t).quant for t in (*op.inputs, *op.outputs))
+    low, high = limits(graph, op) if output(graph, op).quant else (q.INT8_MIN, q.INT8_MAX)
+    zeros = {name: quant.zero_point if quant else 0 for name, quant in zip(names, quants, strict=True)}
+    return zeros | {"act_min": low, "act_max": high}
 
 
 def _constant_size(tensor: Tensor) -> int:
@@ -151,27 +160,26 @@ def _lower_unary(graph: Graph, op: Op, function: Function) -> Step:
     return lookup_step(graph, op, source, function(graph, op, a, b).view(np.uint8))
 
 
-def _mask(bits: list[bool]) -> int:
+def mask(bits: list[bool]) -> int:
+    """Bits as a number, the first the lowest."""
     return sum(1 << i for i, bit in enumerate(bits) if bit)
 
 
-def joined_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[list[int], tuple[list[bool], list[bool]]]:
-    """The broadcast shape with dimensions joined along which the operands behave alike, and where each has one element only."""
-    rank = max(len(a), len(b))
-    pairs = zip((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b, strict=True)
+def joined_shape(whole: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> tuple[list[int], list[list[bool]]]:
+    """``whole`` with dimensions joined along which all operands behave alike, and for each operand where it has one element only."""
+    padded = [(1,) * (len(whole) - len(s)) + s for s in shapes]
     shape: list[int] = []
-    alone: tuple[list[bool], list[bool]] = ([], [])
-    for m, n in pairs:
-        kinds = (m == 1, n == 1)
-        if m == n == 1:
+    kinds: list[tuple[bool, ...]] = []
+    for size, *sizes in zip(whole, *padded, strict=True):
+        kind = tuple(n == 1 for n in sizes)
+        if size == 1:
             continue
-        if shape and (alone[0][-1], alone[1][-1]) == kinds:
-            shape[-1] *= max(m, n)
+        if kinds and kinds[-1] == kind:
+            shape[-1] *= size
         else:
-            shape.append(max(m, n))
-            alone[0].append(kinds[0])
-            alone[1].append(kinds[1])
-    return shape, alone
+            shape.append(size)
+            kinds.append(kind)
+    return shape, [[kind[i] for kind in kinds] for i in range(len(shapes))]
 
 
 def elements(shape: tuple[int, ...]) -> int:

@@ -54,7 +54,7 @@ def spec(
         return [x.reshape(graph.tensor(t).shape) for x, t in zip(outputs, op.outputs, strict=True)]
 
     def lower(graph: Graph, op: Op, target: str) -> tuple[Step, ...]:
-        return _lower(graph, op, places(graph, op, move, moved(op)), moved(op))
+        return lower_places(graph, op, places(graph, op, move, moved(op)), moved(op))
 
     def numbered(graph: Graph, op: Op) -> list[Array]:
         return places(graph, op, move, moved(op))
@@ -129,7 +129,8 @@ def no_attributes(options: Table) -> NoAttributes:
     return NoAttributes()
 
 
-def _lower(graph: Graph, op: Op, taken: list[Array], moved: tuple[int, ...]) -> tuple[Step, ...]:
+def lower_places(graph: Graph, op: Op, taken: list[Array], moved: tuple[int, ...]) -> tuple[Step, ...]:
+    """The steps that put elements in their places; ``taken``: as ``places``, for each output."""
     steps: list[Step] = []
     for tensor, numbers in zip(op.outputs, taken, strict=True):
         if (numbers == FILL).any():

@@ -52,11 +52,11 @@ def _check(graph: Graph, op: Op) -> None:
     rank = len(source.shape)
     if any(not -rank <= a < rank for a in axes):
         raise inconsistent(graph, op, f"axes {axes} of {rank} dimensions")
-    reduced = _reduced(graph, op)
+    reduced = reduced_axes(graph, op)
     kept = [1 if i in reduced else n for i, n in enumerate(source.shape)]
     expected = kept if op.attrs.keep_dims else [n for i, n in enumerate(source.shape) if i not in reduced]
     same_shape(graph, op, result.shape, tuple(expected), "output")
-    _dimensions(graph, op)
+    dimensions(graph, op)
     if _elements(graph, op) > _MAX_REDUCED:
         raise refuse(graph, op, f"reduces {_elements(graph, op)} elements", f"supported are up to {_MAX_REDUCED}")
 
@@ -73,7 +73,8 @@ def _check_extreme(graph: Graph, op: Op) -> None:
         raise inconsistent(graph, op, f"rescales from {a.scale:g}/{a.zero_point} to {b.scale:g}/{b.zero_point}")
 
 
-def _reduced(graph: Graph, op: Op) -> set[int]:
+def reduced_axes(graph: Graph, op: Op) -> set[int]:
+    """The axes that vanish, counted from 0."""
     axes = values(graph.tensor(op.inputs[_AXES])).reshape(-1).tolist()
     rank = len(graph.tensor(op.inputs[0]).shape)
     return {a % rank for a in axes} if rank else set()
@@ -81,12 +82,12 @@ def _reduced(graph: Graph, op: Op) -> set[int]:
 
 def _elements(graph: Graph, op: Op) -> int:
     shape = graph.tensor(op.inputs[0]).shape
-    return math.prod(shape[i] for i in _reduced(graph, op))
+    return math.prod(shape[i] for i in reduced_axes(graph, op))
 
 
-def _dimensions(graph: Graph, op: Op) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def dimensions(graph: Graph, op: Op) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """(count, stride) of up to two kept and up to two reduced dimensions, neighbours of a kind joined."""
-    shape, reduced = graph.tensor(op.inputs[0]).shape, _reduced(graph, op)
+    shape, reduced = graph.tensor(op.inputs[0]).shape, reduced_axes(graph, op)
     kinds: list[bool] = []
     found: list[tuple[int, int]] = []
     stride = math.prod(shape)
@@ -123,7 +124,7 @@ def _scale(graph: Graph, op: Op) -> tuple[int, int]:
 
 def _evaluate_sum(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     x = present(inputs[0]).astype(np.int64)
-    total = x.sum(axis=tuple(sorted(_reduced(graph, op)))) - _elements(graph, op) * _zero_point(graph, op)
+    total = x.sum(axis=tuple(sorted(reduced_axes(graph, op)))) - _elements(graph, op) * _zero_point(graph, op)
     limits = (q.INT8_MIN, q.INT8_MAX)
     result = q.requantize(total, *_scale(graph, op), quant_of(output(graph, op)).zero_point, limits)
     return [result.reshape(output(graph, op).shape)]
@@ -135,14 +136,14 @@ def _zero_point(graph: Graph, op: Op) -> int:
 
 def _evaluator(function: Callable[..., Array]) -> Callable[[Graph, Op, list[Array | None]], list[Array]]:
     def evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
-        result = function(present(inputs[0]), axis=tuple(sorted(_reduced(graph, op))))
+        result = function(present(inputs[0]), axis=tuple(sorted(reduced_axes(graph, op))))
         return [result.reshape(output(graph, op).shape)]
 
     return evaluate
 
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
-    kept, reduced = _dimensions(graph, op)
+    kept, reduced = dimensions(graph, op)
     m, s = _scale(graph, op) if op.code in ("MEAN", "SUM") else (0, 0)
     fields = {
         "count": [n for n, _ in kept + reduced],

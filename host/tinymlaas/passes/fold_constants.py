@@ -53,6 +53,8 @@ def _computed(graph: Graph, op: Op, operands: list[Tensor | None]) -> list[Array
     values = [t.data if t is not None else None for t in operands]
     if op.code in _INTEGERS and all(t is not None and t.quant is None for t in operands):
         return _on_shapes(graph, op, operands)
+    if op.code == "CAST":
+        return _cast(graph, op, operands)
     if op.code == "RESHAPE":
         _check_reshape(graph, op)
     elif op.code not in OPS or OPS[op.code].places is None:
@@ -73,6 +75,18 @@ def _on_shapes(graph: Graph, op: Op, operands: list[Tensor | None]) -> list[Arra
     if a.size != b.size and 1 not in (a.size, b.size):
         return None
     return [np.asarray(_INTEGERS[op.code](a.data, b.data), result.dtype).reshape(result.shape)]
+
+
+def _cast(graph: Graph, op: Op, operands: list[Tensor | None]) -> list[Array] | None:
+    """Integers of shapes as another type; None where it is not that."""
+    tensors = [t for t in (*operands, *(graph.tensor(t) for t in op.outputs)) if t is not None]
+    if (
+        len(tensors) != 2
+        or not {t.dtype for t in tensors} <= {"int32", "int64"}
+        or tensors[0].shape != tensors[1].shape
+    ):
+        return None
+    return [np.asarray(tensors[0].data, tensors[1].dtype)]
 
 
 def _check_reshape(graph: Graph, op: Op) -> None:

@@ -161,6 +161,7 @@ OPTIONS_TYPE = {
     "REDUCE_MAX": 27,
     "REDUCE_MIN": 27,
     "SUB": 28,
+    "DIV": 29,
     "SQUEEZE": 30,
     "STRIDED_SLICE": 32,
     "SPLIT": 35,

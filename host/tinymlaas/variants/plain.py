@@ -154,10 +154,17 @@ def _lookup(f: dict[str, Any], target: str) -> Counts:
     return {"byte": float(f["count"])}
 
 
+# Functions whose cost was not measured: which one they are like, and how many of it.
+_LIKE = {"DIV": ("ADD", 3.0), "SELECT": ("MINIMUM", 1.0)} | dict.fromkeys(
+    ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL"), ("MUL", 1.5)
+)
+
+
 def _binary(f: dict[str, Any], target: str) -> Counts:
     """Elements by function: a MINIMUM takes a fraction of an ADD."""
     name = next(n for n, number in BINARY_FUNCTIONS.items() if number == f["function"])
-    return {name: float(math.prod(f["shape"])), "row": float(math.prod(f["shape"][:3]))}
+    like, times = _LIKE.get(name, (name, 1.0))
+    return {like: times * math.prod(f["shape"]), "row": float(math.prod(f["shape"][:3]))}
 
 
 def _reduce(f: dict[str, Any], target: str) -> Counts:

@@ -19,7 +19,8 @@ static tml_status_t check_multipliers(const tml_bounds_t *bounds, const tml_bina
     const bool prelu = p->function == TML_BINARY_PRELU;
     TML_TRY(tml_check_multiplier(bounds, p->multiplier1, p->shift1, -31, prelu ? 30 : 0, 0));
     TML_TRY(tml_check_multiplier(bounds, p->multiplier2, p->shift2, -31, 0, 1));
-    return tml_check_multiplier(bounds, p->out_multiplier, p->out_shift, -31, 30, 2);
+    // A divisor and what it divides are shifted left by 22 bits at least: no more may be taken back.
+    return tml_check_multiplier(bounds, p->out_multiplier, p->out_shift, -31, p->function == TML_BINARY_DIV ? 22 : 30, 2);
 }
 
 tml_status_t tml_check_binary(tml_bounds_t *bounds, const tml_record_t *record) {

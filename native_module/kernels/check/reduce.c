@@ -18,7 +18,8 @@ tml_status_t tml_check_reduce(tml_bounds_t *bounds, const tml_record_t *record) 
         return tml_fail(bounds, TML_SHAPE, p->function, TML_N_REDUCE - 1);
     }
     TML_TRY(tml_check_arena(bounds, p->input, last + 1, &input));
-    TML_TRY(tml_check_arena(bounds, p->output, (uint64_t)p->count[0] * p->count[1], &output));
+    const uint32_t item = p->function >= TML_REDUCE_ARG_MAX ? sizeof(int32_t) : 1;
+    TML_TRY(tml_check_items(bounds, p->output, (uint64_t)p->count[0] * p->count[1], item, &output));
     TML_TRY(tml_check_disjoint(bounds, &input, &output));
     // A multiplier that divides by the number of elements may be below 2^30.
     if (p->multiplier < 0 || p->shift < -31 || p->shift > 30) {

@@ -1,6 +1,7 @@
 // SOFTMAX over rows, int8 to int8 with output scale 1/256 and zero point -128, or to int16 with 1/65536 and -32768. Numbers named qN have N integer bits.
-// Source: gemmlowp's fixedpoint.h (exp_on_negative_values, one_over_one_plus_x_for_x_in_0_1) and TFLite's softmax.h.
+// Source: gemmlowp's fixedpoint.h (exp_on_negative_values) and TFLite's softmax.h.
 // An int8 output may be the input: a row is read before it is written, each element last.
+#include "kernels/ref/reciprocal.h"
 #include "tml_fixed.h"
 #include "tml_kernels.h"
 
@@ -42,25 +43,6 @@ static int32_t exp_of_negative(int32_t a) {
     return result;
 }
 
-// 1 / (1 + a) for a in [0, 1), q0: three Newton steps for 1 / ((1 + a) / 2), which is q2 while it is refined.
-static int32_t reciprocal_of_one_plus(int32_t a) {
-    const int32_t q2_48_over_17 = 1515870810, q2_minus_32_over_17 = -1010580540, q2_one = 1 << 29;
-    int32_t half = (int32_t)(((uint32_t)a + 0x80000000u) >> 1);
-    int32_t x = q2_48_over_17 + mul(half, q2_minus_32_over_17);
-    for (int i = 0; i < 3; i++) {
-        x = tml_add_wrap(x, tml_shift_left(mul(x, q2_one - mul(half, x)), 2));
-    }
-    return x >= 1 << 30 ? INT32_MAX : tml_shift_left(x, 1);
-}
-
-static int32_t leading_zeros(uint32_t x) {
-    int32_t n = 0;
-    for (; (x & 0x80000000u) == 0; x <<= 1) {
-        n++;
-    }
-    return n;
-}
-
 static int32_t row_maximum(const int8_t *row, uint32_t n) {
     int32_t highest = INT8_MIN;
     for (uint32_t i = 0; i < n; i++) {
@@ -89,8 +71,8 @@ static void softmax_row(const tml_softmax_t *s, const int8_t *input, uint8_t *ou
     const int32_t lowest = wide ? INT16_MIN : INT8_MIN;
     const int32_t highest = row_maximum(input, s->depth);
     const int32_t sum = row_sum(s, input, highest);
-    const int32_t zeros = leading_zeros((uint32_t)sum);
-    const int32_t scale = reciprocal_of_one_plus((int32_t)(((uint32_t)sum << zeros) & 0x7fffffff));
+    const int32_t zeros = tml_leading_zeros((uint32_t)sum);
+    const int32_t scale = tml_reciprocal_of_one_plus((int32_t)(((uint32_t)sum << zeros) & 0x7fffffff));
     const int32_t shift = SUM_BITS - zeros + 31 - (wide ? 16 : 8);
     for (uint32_t i = 0; i < s->depth; i++) {
         int32_t value = 0;
