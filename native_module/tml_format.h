@@ -67,7 +67,8 @@
 #define TML_OP_GATHER (14)
 #define TML_OP_QUANTIZE (15)
 #define TML_OP_SVDF (16)
-#define TML_N_OPS (17)
+#define TML_OP_LSTM (17)
+#define TML_N_OPS (18)
 
 // Every operator: X(NAME, name), in the order of their codes from 1.
 #define TML_OPERATORS(X) \
@@ -86,7 +87,8 @@
     X(MOVE, move) \
     X(GATHER, gather) \
     X(QUANTIZE, quantize) \
-    X(SVDF, svdf)
+    X(SVDF, svdf) \
+    X(LSTM, lstm)
 
 typedef struct {
     uint8_t magic[4]; // 0: the bytes 54 4D 4C 1A ('TML', SUB)
@@ -132,6 +134,11 @@ typedef struct {
     int32_t multiplier; // 4: Q31 mantissa of input scale * weight scale / output scale; 0 or 2^30 to 2^31-1
     int32_t shift; // 8: exponent of the same, -31 to 30; positive shifts left
 } tml_channel_t;
+
+typedef struct {
+    int32_t multiplier; // 0: Q31 mantissa, 0 or 2^30 to 2^31-1
+    int32_t shift; // 4: exponent, -31 to 30; positive shifts left
+} tml_scale_t;
 
 typedef struct {
     uint8_t signer[32]; // 0: Ed25519 public key that made `signature`
@@ -409,6 +416,29 @@ typedef struct {
     uint8_t reserved_[14]; // 50: zero
 } tml_svdf_t;
 
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t weights; // 12: file offset of the weights, [units][4][in_features + units]
+    uint32_t bias; // 16: file offset of [units][4][2] i32: bias minus zero point times weights, of input and hidden state
+    uint32_t scales; // 20: file offset of [4][2] `scale`s: input or hidden scale * weight scale * 2^12
+    uint32_t table; // 24: file offset of 256 u16: sigmoid(i / 24) * 65536
+    uint32_t hidden; // 28: arena offset of the hidden state
+    uint32_t cell; // 32: arena offset of the cell state
+    int32_t multiplier; // 36: Q31 of 2^-30 / hidden scale
+    uint16_t steps; // 40: length of the sequence
+    uint16_t in_features; // 42: length of an input row
+    uint16_t units; // 44: length of an output row
+    int16_t clip; // 46: largest magnitude of the cell state; 0: none
+    int8_t shift; // 48: -31 to 30, of multiplier
+    int8_t cell_exponent; // 49: -24 to 0: the scale of the cell state is 2 to this
+    int8_t out_zero_point; // 50: zero point of hidden state and output
+    uint8_t reserved_[13]; // 51: zero
+} tml_lstm_t;
+
 typedef union {
     tml_head_t head;
     tml_conv_t conv;
@@ -425,6 +455,7 @@ typedef union {
     tml_gather_t gather;
     tml_quantize_t quantize;
     tml_svdf_t svdf;
+    tml_lstm_t lstm;
 } tml_record_t;
 
 _Static_assert(sizeof(tml_header_t) == 104, "header");

@@ -106,6 +106,11 @@ NOTES: dict[str, Note] = {
     "READ_VARIABLE": Note("", "before the variable is assigned", _ANY),
     "ASSIGN_VARIABLE": Note(_MOVES, "once for each variable", _ANY),
     "CALL_ONCE": Note("", "of a subgraph that assigns constants to variables"),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Note(
+        "LSTM",
+        "batch 1; cell state int16 with a power of two as scale; clipping; no peephole, projection or layer normalisation; four gates",
+        "int8, int16",
+    ),
     "SVDF": Note("SVDF", "batch 1; state and time weights int8, or int16; as there, NONE and RELU are the same", "int8, int16"),
     "SHAPE": Note("", "computed by the compiler", "int32"),
 }  # fmt: skip

@@ -172,6 +172,15 @@ CHANNEL = Layout(
     ),
 )
 
+SCALE = Layout(
+    "scale",
+    "A multiplier of all channels of a kind.",
+    (
+        Field("multiplier", "i32", "Q31 mantissa, 0 or 2^30 to 2^31-1"),
+        Field("shift", "i32", "exponent, -31 to 30; positive shifts left"),
+    ),
+)
+
 SIGNATURE = Layout(
     "signature",
     "Ends a signed file. `signature` covers SIGNED_MODULE and the header, `certificate` SIGNED_SIGNER, `signer` and `epoch`.",
@@ -414,6 +423,32 @@ RECORDS = {
             Field("state_item", "u8", "bytes of an element of state and time weights: 1 or 2"),
         ),
     ),
+    "lstm": Layout(
+        "lstm",
+        "Input [steps][in_features], output [steps][units], hidden state [units], all int8; cell state [units] of int16. Gates: forget, "
+        "input, cell, output. Weights: for each unit and gate those of the input, then those of the hidden state.",
+        (
+            *_HEAD,
+            Field("weights", "u32", "file offset of the weights, [units][4][in_features + units]"),
+            Field(
+                "bias",
+                "u32",
+                "file offset of [units][4][2] i32: bias minus zero point times weights, of input and hidden state",
+            ),
+            Field("scales", "u32", "file offset of [4][2] `scale`s: input or hidden scale * weight scale * 2^12"),
+            Field("table", "u32", "file offset of 256 u16: sigmoid(i / 24) * 65536"),
+            Field("hidden", "u32", "arena offset of the hidden state"),
+            Field("cell", "u32", "arena offset of the cell state"),
+            Field("multiplier", "i32", "Q31 of 2^-30 / hidden scale"),
+            Field("steps", "u16", "length of the sequence"),
+            Field("in_features", "u16", "length of an input row"),
+            Field("units", "u16", "length of an output row"),
+            Field("clip", "i16", "largest magnitude of the cell state; 0: none"),
+            Field("shift", "i8", "-31 to 30, of multiplier"),
+            Field("cell_exponent", "i8", "-24 to 0: the scale of the cell state is 2 to this"),
+            Field("out_zero_point", "i8", "zero point of hidden state and output"),
+        ),
+    ),
 }
 
 # Operator → (code, record layout). Codes are never reused.
@@ -434,6 +469,7 @@ OPERATORS = {
     "GATHER": (14, "gather"),
     "QUANTIZE": (15, "quantize"),
     "SVDF": (16, "svdf"),
+    "LSTM": (17, "lstm"),
 }
 _RUNTIME_2 = 10  # the lowest code that came with runtime version 2
 
@@ -496,6 +532,7 @@ def c_header() -> str:
         _c_struct(HEADER),
         _c_struct(TENSOR),
         _c_struct(CHANNEL),
+        _c_struct(SCALE),
         _c_struct(SIGNATURE),
         "// What every record starts with.\n" + _c_struct(Layout("head", "", _HEAD)),
         *(_c_struct(r, RECORD_BYTES) for r in RECORDS.values()),
@@ -511,7 +548,7 @@ def c_header() -> str:
 
 def docs_tables() -> str:
     """The tables of ``docs/MODULE_FORMAT.md`` as Markdown."""
-    parts = [_docs_table(x) for x in (HEADER, TENSOR, CHANNEL, SIGNATURE)]
+    parts = [_docs_table(x) for x in (HEADER, TENSOR, CHANNEL, SCALE, SIGNATURE)]
     parts += [_docs_table(r, _users(r.name)) for r in RECORDS.values()]
     return "\n\n".join(parts) + "\n"
 

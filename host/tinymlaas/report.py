@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .planfmt import CHANNEL, DTYPE_BYTES, DTYPES, REDUCE_FUNCTIONS, VARIANTS
+from .planfmt import CHANNEL, DTYPE_BYTES, DTYPES, REDUCE_FUNCTIONS, SCALE, VARIANTS
 from .sign import claims, fingerprint
 from .unpack import Module
 
@@ -130,6 +130,7 @@ _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] 
     "GATHER": lambda f: ((f["in_bytes"],), (f["count"], f["run"])),
     "QUANTIZE": lambda f: ((f["count"],), (f["count"],)),
     "SVDF": lambda f: ((f["in_features"],), (f["units"],)),
+    "LSTM": lambda f: ((f["steps"], f["in_features"]), (f["steps"], f["units"])),
 }
 
 
@@ -146,6 +147,9 @@ def _weights(operator: str, f: Fields) -> tuple[int, int, int]:
     if operator == "SVDF":
         filters = f["units"] * f["rank"]
         return filters * (f["in_features"] + f["memory"]), filters * f["in_features"], 0
+    if operator == "LSTM":
+        weights = 4 * f["units"] * (f["in_features"] + f["units"])
+        return f["steps"] * weights, weights, 0
     if operator not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
         return 0, 0, 0
     window = f["filter_h"] * f["filter_w"] * (f["in_c"] if operator == "CONV_2D" else 1)
@@ -173,15 +177,21 @@ def _operands(operator: str, f: Fields, in_shape: tuple[int, ...]) -> tuple[tupl
     return reads, sum(size for i, (_, size) in enumerate(found) if mask >> i & 1)
 
 
+def _remembering(operator: str, f: Fields) -> dict[str, int]:
+    """Bytes of the constants that only layers with a state of their own have."""
+    if operator == "SVDF":
+        filters = f["units"] * f["rank"]
+        return {"time": filters * f["memory"] * f["state_item"], "bias": 4 * (filters + f["units"])}
+    return {"bias": 32 * f["units"], "scales": 8 * SCALE.nbytes, "table": 512} if operator == "LSTM" else {}
+
+
 def _layer(index: int, operator: str, f: Fields) -> Layer:
     in_shape, out_shape = shapes_of(operator, f)
     macs, weights, channels = _weights(operator, f)
     reads, operand_bytes = _operands(operator, f, in_shape)
     stored = {"weights": weights, "channels": channels * CHANNEL.nbytes, "aux": f.get("aux_bytes", 0)}
     stored |= {"table": 256, "offsets": 4 * math.prod(out_shape[:1])}
-    if operator == "SVDF":
-        filters = f["units"] * f["rank"]
-        stored |= {"time": filters * f["memory"] * f["state_item"], "bias": 4 * (filters + f["units"])}
+    stored |= _remembering(operator, f)
     constant_bytes = operand_bytes + sum(size for name, size in stored.items() if f.get(name))
     writes = (f["output"], math.prod(out_shape) * _item_bytes(operator, f)[1])
     scratch_bytes = f.get("scratch_bytes", 0)

@@ -53,6 +53,9 @@
 #ifndef TML_KERNEL_svdf
 #define TML_KERNEL_svdf tml_ref_svdf
 #endif
+#ifndef TML_KERNEL_lstm
+#define TML_KERNEL_lstm tml_ref_lstm
+#endif
 #ifndef TML_KERNEL_gather
 #define TML_KERNEL_gather tml_ref_gather
 #endif

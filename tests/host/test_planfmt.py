@@ -4,7 +4,7 @@ import pytest
 
 from tinymlaas import planfmt
 
-ALL = [planfmt.HEADER, planfmt.TENSOR, planfmt.CHANNEL, planfmt.SIGNATURE, *planfmt.RECORDS.values()]
+ALL = [planfmt.HEADER, planfmt.TENSOR, planfmt.CHANNEL, planfmt.SCALE, planfmt.SIGNATURE, *planfmt.RECORDS.values()]
 
 
 def test_c_header_is_up_to_date():

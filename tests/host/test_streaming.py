@@ -131,3 +131,11 @@ def test_layers_of_models_that_remember(name):
         if key is not None:
             np.testing.assert_array_equal(found, layers.pop(key))
     assert not layers
+
+
+@pytest.mark.parametrize("kind", stateful.TIES)
+def test_multipliers_of_layers_that_remember_are_exact(kind):
+    for seed in range(10):
+        model, value = stateful.TIES[kind](np.random.default_rng(seed))
+        ((found,),) = stateful.steps_of(read(model, kind), [[value]])
+        np.testing.assert_array_equal(found, wakewords.oracle(model, [value], 1)[0][0])

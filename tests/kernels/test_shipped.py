@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.support.kernels import Case, arena_of, channel_stream, random_bytes
 from tinymlaas.ops import scratch as scratch_bytes
+from tinymlaas.ops.lstm import sigmoid_table
 from tinymlaas.ops.window import Window
-from tinymlaas.planfmt import BINARY_FUNCTIONS, REDUCE_FUNCTIONS
+from tinymlaas.planfmt import BINARY_FUNCTIONS, REDUCE_FUNCTIONS, SCALE
 
 SCRATCH = {"CONV_2D": scratch_bytes.conv_2d, "DEPTHWISE_CONV_2D": scratch_bytes.depthwise_conv_2d}
 KINDS = st.sampled_from(["random", "random", "random", "min", "max"])
@@ -276,6 +277,30 @@ def svdf_cases(draw):
     return Case("SVDF", fields, constants, data, ((target, units), (state, kept)), (target, units))
 
 
+@st.composite
+def lstm_cases(draw):
+    """Tables and states of any bytes too: the sanitisers watch."""
+    steps, n_in, units = (draw(st.integers(1, high)) for high in (4, 12, 5))
+    rng = np.random.default_rng(draw(SEEDS))
+    parts = [random_bytes(rng, n, draw(KINDS)) for n in (2 * units, units, steps * n_in)] + [bytes(steps * units)]
+    data, (cell, hidden, source, target) = arena_of(rng, parts, [2 * draw(st.integers(0, 4)), *draw(GAPS)])
+    scales = b"".join(
+        SCALE.pack({"multiplier": int(rng.integers(2**30, 2**31)), "shift": draw(st.integers(-31, 30))})
+        for _ in range(8)
+    )
+    table = sigmoid_table().tobytes() if draw(st.booleans()) else random_bytes(rng, 512, "random")
+    constants, places = table + scales, {"table": 0, "scales": 512}
+    for name, size in (("bias", 32 * units), ("weights", 4 * units * (n_in + units))):
+        places[name] = len(constants)
+        constants += random_bytes(rng, size + -size % 4, draw(KINDS))
+    fields = {"steps": steps, "in_features": n_in, "units": units, "out_zero_point": draw(int8)} | places
+    fields |= {"multiplier": int(rng.integers(2**30, 2**31)), "shift": draw(st.integers(-31, 30))}
+    fields |= {"clip": draw(st.sampled_from([0, 1, 500, 32767])), "cell_exponent": draw(st.integers(-24, 0))}
+    fields |= {"input": source, "output": target, "hidden": hidden, "cell": cell}
+    written = ((target, steps * units), (hidden, units), (cell, 2 * units))
+    return Case("LSTM", fields, constants, data, written, (target, steps * units))
+
+
 CASES = {
     "CONV_2D": conv_cases("CONV_2D"),
     "DEPTHWISE_CONV_2D": conv_cases("DEPTHWISE_CONV_2D"),
@@ -293,6 +318,7 @@ CASES = {
     "GATHER": gather_cases(),
     "QUANTIZE": quantize_cases(),
     "SVDF": svdf_cases(),
+    "LSTM": lstm_cases(),
 }
 
 

@@ -1,5 +1,7 @@
 """Every check of every operator refuses what it is there for."""
 
+import itertools
+
 import pytest
 
 from tests.module.test_loader import field, patched, record_offset
@@ -7,7 +9,7 @@ from tests.support.kernels import library
 from tests.support.small_module import module_with, small_module, small_remembering
 from tinymlaas.ctypes_host import aligned_bytes
 from tinymlaas.errors import ModuleError
-from tinymlaas.planfmt import CHANNEL, RECORD_BYTES, record_layout
+from tinymlaas.planfmt import CHANNEL, RECORD_BYTES, SCALE, record_layout
 from tinymlaas.unpack import unpack
 
 SHAPE, ARENA, CONSTANTS = "shapes do not fit together", "reaches outside the arena", "reaches outside the constants"
@@ -155,6 +157,17 @@ FAULTS = {
         *((name, 5, QUANTISATION) for name in ("state_multiplier", "multiplier")),
         *((name, value, QUANTISATION) for name in ("state_shift", "shift") for value in (31, -32)),
     ],
+    "LSTM": [
+        *((name, 1 << 20, ARENA) for name in ("input", "output", "hidden", "cell")),
+        ("cell", 1, ARENA),
+        *((name, v, CONSTANTS) for name in ("weights", "bias", "scales", "table") for v in (0, 2, 0xFFFFFFF0)),
+        *((name, 0, SHAPE) for name in ("steps", "in_features", "units")),
+        *((name, 60000, ARENA) for name in ("steps", "in_features", "units")),
+        ("multiplier", 5, QUANTISATION),
+        *(("shift", value, QUANTISATION) for value in (31, -32)),
+        *(("cell_exponent", value, QUANTISATION) for value in (1, -25)),
+        ("clip", -1, QUANTISATION),
+    ],
 }
 
 
@@ -237,16 +250,28 @@ def test_partly_in_place(op):
     library().load(patched(record_layout(op), "output", field(op, "input"), record_offset(op)))
 
 
-@pytest.mark.parametrize(("a", "b"), [("input", "output"), ("input", "state"), ("output", "state")])
-def test_operands_of_what_remembers_are_apart(a, b):
-    assert OVERLAP in fault_of("SVDF", a, field("SVDF", b))
+@pytest.mark.parametrize(
+    ("op", "a", "b"),
+    [("SVDF", *pair) for pair in itertools.combinations(("input", "output", "state"), 2)]
+    + [("LSTM", *pair) for pair in itertools.combinations(("input", "output", "hidden", "cell"), 2)],
+)
+def test_operands_of_what_remembers_are_apart(op, a, b):
+    assert OVERLAP in fault_of(op, a, field(op, b))
+
+
+def test_scales_of_gates():
+    module = module_with("LSTM")
+    for name, value in (("multiplier", 1), ("shift", 31), ("shift", -32)):
+        with pytest.raises(ModuleError, match="out of range"):
+            library().load(patched(SCALE, name, value, field("LSTM", "scales") + 7 * SCALE.nbytes, module))
 
 
 def test_elements_of_two_bytes_lie_at_even_places():
     assert ARENA in fault_of("QUANTIZE", "input", field("QUANTIZE", "input") + 1)
-    wide = [f for name, f in unpack(module_with("SVDF")).records if name == "SVDF" and f["state_item"] == 2]
-    at = record_offset("SVDF") + RECORD_BYTES
-    odd = patched(record_layout("SVDF"), "state", wide[0]["state"] + 1, at, module_with("SVDF"))
+    names = [name for name, _ in unpack(small_remembering()).records]
+    first, last = names.index("SVDF"), len(names) - 1 - names[::-1].index("SVDF")
+    wide, at = unpack(small_remembering()).records[last][1], record_offset("SVDF") + (last - first) * RECORD_BYTES
+    odd = patched(record_layout("SVDF"), "state", wide["state"] + 1, at, small_remembering())
     with pytest.raises(ModuleError, match=ARENA):
         library().load(odd)
 

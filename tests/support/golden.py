@@ -21,7 +21,8 @@ SEVEN = [
     "micro_speech_quantized",
 ]
 # Models with state: vectors are run in order, each kind from reset.
-REMEMBERING = ["keyword_scrambled_8bit"]
+REMEMBERING = ["keyword_scrambled_8bit", "trained_lstm_int8"]
+RESET_BETWEEN = {("trained_lstm_int8", "real")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,22 +111,33 @@ def small_module() -> bytes:
 
 @cache
 def remembering_tflite() -> bytes:
-    """Layers that remember and integers of other sizes: QUANTIZE from int16, SVDF with a state of int8 and one of int16, SOFTMAX to int16,
-    QUANTIZE to int32."""
+    """Layers that remember and integers of other sizes: QUANTIZE from int16, SVDF with a state of int8, LSTM, SVDF with a
+    state of int16, SOFTMAX to int16, QUANTIZE to int32."""
     rng = np.random.default_rng(8)
 
     def weights(shape: int | tuple[int, ...], dtype: str = "int8") -> np.ndarray:
         return rng.integers(-99, 100, shape).astype(dtype)
 
+    sequence = (1, 2, 4)  # of SVDF's outputs, as the LSTM sees them
     tensors = [
-        TensorSpec((1, 6), 0.0002, 0, "int16", name="sound"),
-        TensorSpec((1, 6), 0.05, 3),
-        TensorSpec((8, 6), 0.01, data=weights((8, 6))),
-        TensorSpec((8, 3), 0.02, data=weights((8, 3))),
-        TensorSpec((4,), 0.006, dtype="int32", data=weights(4, "int32")),
-        TensorSpec((1, 24), 0.3, -5, variable=True),
-        TensorSpec((1, 4), 0.2, 7),
-        TensorSpec((5, 4), 0.01, data=weights((5, 4))),
+        TensorSpec((1, 8), 0.0002, 0, "int16", name="sound"),
+        TensorSpec((1, 8), 0.05, 3),
+        TensorSpec((16, 8), 0.01, data=weights((16, 8))),
+        TensorSpec((16, 3), 0.02, data=weights((16, 3))),
+        TensorSpec((8,), 0.006, dtype="int32", data=weights(8, "int32")),
+        TensorSpec((1, 48), 0.3, -5, variable=True),
+        TensorSpec((1, 8), 0.2, 7),
+        TensorSpec((3,), dtype="int32", data=np.array(sequence, np.int32)),
+        TensorSpec(sequence, 0.2, 7),
+        *(TensorSpec((3, 4), 0.01, data=weights((3, 4))) for _ in range(4)),
+        *(TensorSpec((3, 3), 0.02, data=weights((3, 3))) for _ in range(4)),
+        *(TensorSpec((3,), 0.002, dtype="int32", data=weights(3, "int32")) for _ in range(4)),
+        TensorSpec((1, 3), 1 / 128, 2, variable=True),
+        TensorSpec((1, 3), 2**-11, 0, "int16", variable=True),
+        TensorSpec((1, 2, 3), 1 / 128, 2),
+        TensorSpec((2,), dtype="int32", data=np.array([1, 6], np.int32)),
+        TensorSpec((1, 6), 1 / 128, 2),
+        TensorSpec((5, 6), 0.01, data=weights((5, 6))),
         TensorSpec((5, 2), 0.001, data=weights((5, 2), "int16"), dtype="int16"),
         TensorSpec((5,), 2e-6, dtype="int32", data=weights(5, "int32")),
         TensorSpec((1, 10), 0.002, 0, "int16", variable=True),
@@ -134,14 +145,18 @@ def remembering_tflite() -> bytes:
         TensorSpec((1, 5), 1 / 65536, -32768, "int16"),
         TensorSpec((1, 5), 1 / 32768, 0, "int32", name="class"),
     ]
+    lstm = (8, *range(9, 17), -1, -1, -1, *range(17, 21), -1, -1, 21, 22, -1, -1, -1, -1)
     ops = [
         OpSpec("QUANTIZE", (0,), (1,)),
         OpSpec("SVDF", (1, 2, 3, 4, 5), (6,), {"rank": 2}),
-        OpSpec("SVDF", (6, 7, 8, 9, 10), (11,), {"rank": 1}),
-        OpSpec("SOFTMAX", (11,), (12,), {"beta": 1.0}),
-        OpSpec("QUANTIZE", (12,), (13,)),
+        OpSpec("RESHAPE", (6, 7), (8,), {"newShape": list(sequence)}),
+        OpSpec("UNIDIRECTIONAL_SEQUENCE_LSTM", lstm, (23,), {"fusedActivationFunction": 4, "cellClip": 10.0}),
+        OpSpec("RESHAPE", (23, 24), (25,), {"newShape": [1, 6]}),
+        OpSpec("SVDF", (25, 26, 27, 28, 29), (30,), {"rank": 1}),
+        OpSpec("SOFTMAX", (30,), (31,), {"beta": 1.0}),
+        OpSpec("QUANTIZE", (31,), (32,)),
     ]
-    return write_tflite(tensors, ops, [0], [13])
+    return write_tflite(tensors, ops, [0], [32])
 
 
 @cache

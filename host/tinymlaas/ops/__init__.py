@@ -24,6 +24,7 @@ from . import (
     leaky_relu,
     logical,
     logistic,
+    lstm,
     max_pool_2d,
     minimum_maximum,
     mirror_pad,
@@ -105,5 +106,6 @@ OPS: dict[str, OpSpec] = {
         dequantize.SPEC,
         *variables.SPECS,
         svdf.SPEC,
+        lstm.SPEC,
     )
 }

@@ -100,11 +100,9 @@ def _check_bias(graph: Graph, op: Op) -> None:
 
 
 def _reals(graph: Graph, op: Op) -> tuple[float, float]:
-    """Multipliers into the state and into the output, in float32 as ``PrepareSvdf``."""
-    source, feature, time, _, state = (
-        np.float32(quant_of(t).scale) if t and t.quant else np.float32(0) for t in graph.operands(op)
-    )
-    return float(source * feature / state), float(state * time / np.float32(quant_of(output(graph, op)).scale))
+    """Multipliers into the state and into the output, in float64 as ``PrepareSvdf``."""
+    source, feature, time, state = (quant_of(graph.tensor(op.inputs[i])).scale for i in (0, _FEATURE, _TIME, _STATE))
+    return source * feature / state, state * time / quant_of(output(graph, op)).scale
 
 
 def _bias(graph: Graph, op: Op) -> Array:

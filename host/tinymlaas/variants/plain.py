@@ -207,6 +207,11 @@ def _svdf(f: dict[str, Any], target: str) -> Counts:
     }
 
 
+def _lstm(f: dict[str, Any], target: str) -> Counts:
+    units = float(f["steps"] * f["units"])
+    return {"step": float(f["steps"]), "unit": units, "tap": units * 4 * (f["in_features"] + f["units"])}
+
+
 _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
@@ -224,4 +229,5 @@ _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "GATHER": _gather_runs,
     "QUANTIZE": _quantize,
     "SVDF": _svdf,
+    "LSTM": _lstm,
 }
