@@ -20,6 +20,7 @@ NEEDS = (
 TARGETS = ("any", "m0plus", "m4", "rv32")  # their kernels have C models that run here
 _SOURCES = paths.REPO / "tests" / "fuzz"
 _AT_ONCE = 2
+_DEFINES = ("-DTML_SLICE_STEPS=64",)  # small layers are run in slices too
 _LIMITS = ("-max_len=8192", "-timeout=30", "-rss_limit_mb=3072", "-print_final_stats=1", "-use_value_profile=1")
 _FINDINGS = ("crash-*", "timeout-*", "oom-*", "leak-*", "slow-unit-*")
 
@@ -59,7 +60,7 @@ def _built(target: str) -> Path:
     program.parent.mkdir(parents=True, exist_ok=True)
     options = ["-g", "-O1", "-std=c99", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
     files = [_SOURCES / "module.c", *hostlib.core_sources(target)]
-    command: list[str | Path] = ["clang-14", *options, f"-I{paths.native_dir()}", "-o", program, *files]
+    command: list[str | Path] = ["clang-14", *options, *_DEFINES, f"-I{paths.native_dir()}", "-o", program, *files]
     process.run(command, what=f"fuzzer of {target}", log=f"fuzz-build-{target}", fresh_log=True)
     return program
 
