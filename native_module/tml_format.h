@@ -68,7 +68,9 @@
 #define TML_OP_QUANTIZE (15)
 #define TML_OP_SVDF (16)
 #define TML_OP_LSTM (17)
-#define TML_N_OPS (18)
+#define TML_OP_RESIZE_BILINEAR (18)
+#define TML_OP_BATCH_MATMUL (19)
+#define TML_N_OPS (20)
 
 // Every operator: X(NAME, name), in the order of their codes from 1.
 #define TML_OPERATORS(X) \
@@ -88,7 +90,9 @@
     X(GATHER, gather) \
     X(QUANTIZE, quantize) \
     X(SVDF, svdf) \
-    X(LSTM, lstm)
+    X(LSTM, lstm) \
+    X(RESIZE_BILINEAR, resize_bilinear) \
+    X(BATCH_MATMUL, batch_matmul)
 
 typedef struct {
     uint8_t magic[4]; // 0: the bytes 54 4D 4C 1A ('TML', SUB)
@@ -439,6 +443,48 @@ typedef struct {
     uint8_t reserved_[13]; // 51: zero
 } tml_lstm_t;
 
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t scale_h; // 12: distance of two rows of the output
+    uint32_t scale_w; // 16: distance of two columns of the output
+    int32_t offset_h; // 20: place of the first row, from -512; below 0 counts as 0
+    int32_t offset_w; // 24: the same of the first column
+    uint16_t images; // 28: number of images
+    uint16_t in_h; // 30: input height
+    uint16_t in_w; // 32: input width
+    uint16_t channels; // 34: of input and output
+    uint16_t out_h; // 36: output height
+    uint16_t out_w; // 38: output width
+    uint8_t reserved_[24]; // 40: zero
+} tml_resize_bilinear_t;
+
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t input2; // 12: arena offset of the second input
+    uint32_t rows; // 16: of the first input and the output
+    uint32_t depth; // 20: products in a sum, up to 32768
+    uint32_t columns; // 24: of the second input and the output
+    int32_t multiplier; // 28: Q31 of the scales' product / output scale
+    uint16_t batch[3]; // 32: dimensions of batches, innermost last
+    int8_t shift; // 38: -31 to 30
+    int8_t in_zero_point; // 39: zero point of input
+    int8_t in2_zero_point; // 40: zero point of input2
+    int8_t out_zero_point; // 41: zero point of the output
+    uint8_t constants; // 42: bit 0: input, bit 1: input2 is a file offset of constants
+    uint8_t transposed; // 43: bit 0: input is [depth][rows], bit 1: input2 is [columns][depth]
+    uint8_t broadcast1; // 44: bit d: input has one matrix along dimension d
+    uint8_t broadcast2; // 45: the same, of input2
+    uint8_t reserved_[18]; // 46: zero
+} tml_batch_matmul_t;
+
 typedef union {
     tml_head_t head;
     tml_conv_t conv;
@@ -456,6 +502,8 @@ typedef union {
     tml_quantize_t quantize;
     tml_svdf_t svdf;
     tml_lstm_t lstm;
+    tml_resize_bilinear_t resize_bilinear;
+    tml_batch_matmul_t batch_matmul;
 } tml_record_t;
 
 _Static_assert(sizeof(tml_header_t) == 104, "header");

@@ -20,6 +20,11 @@ _OPERATORS = (  # by their codes
     "REDUCE",
     "MOVE",
     "GATHER",
+    "QUANTIZE",
+    "SVDF",
+    "LSTM",
+    "RESIZE_BILINEAR",
+    "BATCH_MATMUL",
 )
 _RECORD_BYTES = 64
 _ENOUGH = 200  # ticks of the shortest layer: then one tick is half a percent

@@ -449,6 +449,44 @@ RECORDS = {
             Field("out_zero_point", "i8", "zero point of hidden state and output"),
         ),
     ),
+    "resize_bilinear": Layout(
+        "resize_bilinear",
+        "Each output pixel from the four round its place, offset + i * scale in 1/1024 of an input pixel.",
+        (
+            *_HEAD,
+            Field("scale_h", "u32", "distance of two rows of the output"),
+            Field("scale_w", "u32", "distance of two columns of the output"),
+            Field("offset_h", "i32", "place of the first row, from -512; below 0 counts as 0"),
+            Field("offset_w", "i32", "the same of the first column"),
+            Field("images", "u16", "number of images"),
+            Field("in_h", "u16", "input height"),
+            Field("in_w", "u16", "input width"),
+            Field("channels", "u16", "of input and output"),
+            Field("out_h", "u16", "output height"),
+            Field("out_w", "u16", "output width"),
+        ),
+    ),
+    "batch_matmul": Layout(
+        "batch_matmul",
+        "[batch][rows][depth] by [batch][depth][columns].",
+        (
+            *_HEAD,
+            Field("input2", "u32", "arena offset of the second input"),
+            Field("rows", "u32", "of the first input and the output"),
+            Field("depth", "u32", "products in a sum, up to 32768"),
+            Field("columns", "u32", "of the second input and the output"),
+            Field("multiplier", "i32", "Q31 of the scales' product / output scale"),
+            Field("batch", "u16", "dimensions of batches, innermost last", 3),
+            Field("shift", "i8", "-31 to 30"),
+            Field("in_zero_point", "i8", "zero point of input"),
+            Field("in2_zero_point", "i8", "zero point of input2"),
+            Field("out_zero_point", "i8", "zero point of the output"),
+            Field("constants", "u8", "bit 0: input, bit 1: input2 is a file offset of constants"),
+            Field("transposed", "u8", "bit 0: input is [depth][rows], bit 1: input2 is [columns][depth]"),
+            Field("broadcast1", "u8", "bit d: input has one matrix along dimension d"),
+            Field("broadcast2", "u8", "the same, of input2"),
+        ),
+    ),
 }
 
 # Operator → (code, record layout). Codes are never reused.
@@ -470,6 +508,8 @@ OPERATORS = {
     "QUANTIZE": (15, "quantize"),
     "SVDF": (16, "svdf"),
     "LSTM": (17, "lstm"),
+    "RESIZE_BILINEAR": (18, "resize_bilinear"),
+    "BATCH_MATMUL": (19, "batch_matmul"),
 }
 _RUNTIME_2 = 10  # the lowest code that came with runtime version 2
 

@@ -113,6 +113,12 @@ def _move(f: Fields) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return read, tuple(f["count"])
 
 
+def _matrix(f: Fields, number: int) -> tuple[int, ...]:
+    """An operand of BATCH_MATMUL, 1 or 2."""
+    batch = (1 if f[f"broadcast{number}"] >> i & 1 else n for i, n in enumerate(f["batch"]))
+    return (*batch, f["rows" if number == 1 else "columns"], f["depth"])
+
+
 _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] = {
     "CONV_2D": _image,
     "DEPTHWISE_CONV_2D": _image,
@@ -129,6 +135,11 @@ _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] 
     "MOVE": _move,
     "GATHER": lambda f: ((f["in_bytes"],), (f["count"], f["run"])),
     "QUANTIZE": lambda f: ((f["count"],), (f["count"],)),
+    "RESIZE_BILINEAR": lambda f: (
+        (f["images"], f["in_h"], f["in_w"], f["channels"]),
+        (f["images"], f["out_h"], f["out_w"], f["channels"]),
+    ),
+    "BATCH_MATMUL": lambda f: (_matrix(f, 1), (*f["batch"], f["rows"], f["columns"])),
     "SVDF": lambda f: ((f["in_features"],), (f["units"],)),
     "LSTM": lambda f: ((f["steps"], f["in_features"]), (f["steps"], f["units"])),
 }
@@ -150,6 +161,8 @@ def _weights(operator: str, f: Fields) -> tuple[int, int, int]:
     if operator == "LSTM":
         weights = 4 * f["units"] * (f["in_features"] + f["units"])
         return f["steps"] * weights, weights, 0
+    if operator == "BATCH_MATMUL":
+        return math.prod((*f["batch"], f["rows"], f["columns"], f["depth"])), 0, 0
     if operator not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
         return 0, 0, 0
     window = f["filter_h"] * f["filter_w"] * (f["in_c"] if operator == "CONV_2D" else 1)
@@ -172,6 +185,8 @@ def _operands(operator: str, f: Fields, in_shape: tuple[int, ...]) -> tuple[tupl
     found = [(name, size) for name in ("input", "input2") if name in f]
     if operator == "BINARY":
         found[1] = "input2", math.prod(_operand_shape(f, "broadcast2"))
+    if operator == "BATCH_MATMUL":
+        found[1] = "input2", math.prod(_matrix(f, 2))
     mask: int = f.get("constants", 0) | f.get("constant", 0)
     reads = tuple((f[name], size) for i, (name, size) in enumerate(found) if not mask >> i & 1)
     return reads, sum(size for i, (_, size) in enumerate(found) if mask >> i & 1)

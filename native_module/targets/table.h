@@ -56,6 +56,12 @@
 #ifndef TML_KERNEL_lstm
 #define TML_KERNEL_lstm tml_ref_lstm
 #endif
+#ifndef TML_KERNEL_resize_bilinear
+#define TML_KERNEL_resize_bilinear tml_ref_resize_bilinear
+#endif
+#ifndef TML_KERNEL_batch_matmul
+#define TML_KERNEL_batch_matmul tml_ref_batch_matmul
+#endif
 #ifndef TML_KERNEL_gather
 #define TML_KERNEL_gather tml_ref_gather
 #endif

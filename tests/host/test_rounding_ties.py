@@ -62,6 +62,13 @@ def _pair(
     return case
 
 
+def _matmul(d: Draw) -> tuple[bytes, list[np.ndarray]]:
+    out, weight = d.out_scale(_PRODUCT(d)), np.array([[d.weight, -d.weight]], np.int8)
+    shapes = ((256, 1), (1, 2), (256, 2))
+    tensors = [TensorSpec(s, x) for s, x in zip(shapes, (d.scale, d.scale2, out), strict=True)]
+    return single_op("BATCH_MATMUL", tensors), [ALL.reshape(256, 1), weight]
+
+
 def _quotient(d: Draw) -> float:
     """Of a small value: for quotients far below 1 TensorFlow Lite Micro shifts by more bits than there are."""
     return (int(d.half) + 1) / d.weight * d.scale / d.scale2
@@ -103,6 +110,7 @@ CASES = {
     **{f"LEAKY_RELU {alpha}": _unary("LEAKY_RELU", alpha=alpha) for alpha in (0.5, 1.0, 1.3)},
     **{op: _pair(op, _SUM, lambda d: [7, 8, 2], (13, 7), **_NONE) for op in ("ADD", "SUB")},
     "MUL": _pair("MUL", _PRODUCT, lambda d: [d.weight, -d.weight], (0, 0), **_NONE),
+    "BATCH_MATMUL": _matmul,
     "DIV": _pair("DIV", _quotient, lambda d: [d.weight, -d.weight], (0, 0), **_NONE),
     "PRELU above zero": _pair("PRELU", _SUM, lambda d: [d.weight], (0, 0)),
     "PRELU below zero": _pair("PRELU", _PRODUCT, lambda d: [d.weight], (0, 0)),

@@ -301,6 +301,46 @@ def lstm_cases(draw):
     return Case("LSTM", fields, constants, data, written, (target, steps * units))
 
 
+@st.composite
+def resize_bilinear_cases(draw):
+    """Any places that end inside the input."""
+    rng, images, channels = np.random.default_rng(draw(SEEDS)), draw(st.integers(1, 2)), draw(st.integers(1, 5))
+    fields, ins, outs = {"images": images, "channels": channels}, images * channels, images * channels
+    for side in "hw":
+        size, out = draw(st.integers(1, 6)), draw(st.integers(1, 9))
+        offset = draw(st.integers(-512, size * 1024 - 1))
+        scale = draw(st.integers(0, (size * 1024 - 1 - offset) // max(out - 1, 1)))
+        fields |= {f"in_{side}": size, f"out_{side}": out, f"offset_{side}": offset, f"scale_{side}": scale}
+        ins, outs = ins * size, outs * out
+    data, (source, target) = arena_of(rng, [random_bytes(rng, ins, draw(KINDS)), bytes(outs)], draw(GAPS)[:2])
+    fields |= {"input": source, "output": target}
+    return Case("RESIZE_BILINEAR", fields, b"", data, ((target, outs),), (target, outs))
+
+
+@st.composite
+def batch_matmul_cases(draw):
+    rng, batch = np.random.default_rng(draw(SEEDS)), [draw(st.integers(1, 3)) for _ in range(3)]
+    masks = [draw(st.integers(0, 7)) & draw(st.integers(0, 7)) for _ in range(2)]
+    sizes = [int(np.prod([1 if mask >> d & 1 else n for d, n in enumerate(batch)])) for mask in (*masks, 0)]
+    rows, depth, columns, kept = (
+        draw(st.integers(1, 5)),
+        draw(st.integers(1, 9)),
+        draw(st.integers(1, 5)),
+        draw(st.integers(0, 3)),
+    )
+    sizes = [n * area for n, area in zip(sizes, (rows * depth, depth * columns, rows * columns), strict=True)]
+    parts = [random_bytes(rng, size, draw(KINDS)) for size in sizes]
+    data, places = arena_of(rng, parts, draw(GAPS))
+    inputs = [at if kept >> i & 1 else places[i] for i, at in enumerate((0, sizes[0] + -sizes[0] % 4))]
+    fields = {"input": inputs[0], "input2": inputs[1], "output": places[2], "batch": batch, "constants": kept}
+    fields |= {"rows": rows, "depth": depth, "columns": columns, "transposed": draw(st.integers(0, 3))}
+    fields |= {"broadcast1": masks[0], "broadcast2": masks[1]}
+    fields |= {"multiplier": int(rng.integers(2**30, 2**31)), "shift": draw(st.integers(-31, 30))}
+    fields |= {name: draw(int8) for name in ("in_zero_point", "in2_zero_point", "out_zero_point")}
+    constants = parts[0] + bytes(-sizes[0] % 4) + parts[1]
+    return Case("BATCH_MATMUL", fields, constants, data, ((places[2], sizes[2]),), (places[2], sizes[2]))
+
+
 CASES = {
     "CONV_2D": conv_cases("CONV_2D"),
     "DEPTHWISE_CONV_2D": conv_cases("DEPTHWISE_CONV_2D"),
@@ -319,6 +359,8 @@ CASES = {
     "QUANTIZE": quantize_cases(),
     "SVDF": svdf_cases(),
     "LSTM": lstm_cases(),
+    "RESIZE_BILINEAR": resize_bilinear_cases(),
+    "BATCH_MATMUL": batch_matmul_cases(),
 }
 
 

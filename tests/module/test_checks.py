@@ -123,6 +123,27 @@ FAULTS = {
         ("count", 0, SHAPE),
         ("count", 1 << 29, SHAPE),
     ],
+    "RESIZE_BILINEAR": [
+        ("input", 1 << 20, ARENA),
+        ("output", 1 << 20, ARENA),
+        *((name, 0, SHAPE) for name in ("images", "in_h", "in_w", "channels", "out_h", "out_w")),
+        *((name, 1 << 14, SHAPE) for name in ("scale_h", "scale_w", "offset_h", "offset_w")),
+        *((name, -513, SHAPE) for name in ("offset_h", "offset_w")),
+        ("images", 60000, ARENA),
+    ],
+    "BATCH_MATMUL": [
+        ("input", 1 << 20, ARENA),
+        ("input2", 1 << 20, ARENA),
+        ("output", 1 << 20, ARENA),
+        ("constants", 1, CONSTANTS),
+        ("constants", 2, CONSTANTS),
+        *((name, 0, SHAPE) for name in ("rows", "depth", "columns", "batch")),
+        ("depth", 32769, SHAPE),
+        ("rows", 1 << 29, SHAPE),
+        ("rows", 1 << 20, ARENA),
+        ("multiplier", 5, QUANTISATION),
+        *(("shift", value, QUANTISATION) for value in (31, -32)),
+    ],
     "GATHER": [
         ("input", 1 << 20, ARENA),
         ("count", 0, SHAPE),
@@ -204,7 +225,7 @@ def test_window_may_reach_as_far_as_the_last_row():
 
 
 SHRINKING = ("FULLY_CONNECTED", "MAX_POOL_2D", "AVERAGE_POOL_2D", "REDUCE")
-GROWING = ("CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "MOVE", "GATHER")
+GROWING = ("CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "MOVE", "GATHER", "RESIZE_BILINEAR", "BATCH_MATMUL")
 
 
 @pytest.mark.parametrize("op", SHRINKING)

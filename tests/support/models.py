@@ -485,6 +485,30 @@ def resize(draw: Draw, op: str) -> bytes:
 
 
 @st.composite
+def batch_matmul(draw: Draw) -> bytes:
+    """BATCH_MATMUL with batches that broadcast, either side transposed, now and then a constant one."""
+    a, b, whole = _broadcast_shapes(draw) if draw(st.booleans()) else ((), (), ())
+    a, b, whole = (s[-3:] for s in (a, b, whole))
+    rows, depth, columns = draw(st.integers(1, 6)), draw(st.integers(1, 20)), draw(st.integers(1, 6))
+    options = {"adjX": draw(st.booleans()), "adjY": draw(st.booleans())}
+    rng = np.random.default_rng(draw(_seeds))
+    exponents = (_exponent(rng), _exponent(rng))
+    out = sum(exponents) + 6 + np.log2(depth) / 2 + _uniform(rng, -1, 3)
+    constant = draw(st.sampled_from([None, None, 0, 1]))
+    shapes = [
+        (*a, depth, rows) if options["adjX"] else (*a, rows, depth),
+        (*b, columns, depth) if options["adjY"] else (*b, depth, columns),
+    ]
+    tensors = [
+        TensorSpec(s, scale_of(e), _zero_point(rng), data=values(s, draw(_seeds)) if i == constant else None)
+        for i, (s, e) in enumerate(zip(shapes, exponents, strict=True))
+    ]
+    return single_op(
+        "BATCH_MATMUL", [*tensors, TensorSpec((*whole, rows, columns), scale_of(out), _zero_point(rng))], **options
+    )
+
+
+@st.composite
 def mirror_pad(draw: Draw) -> bytes:
     """MIRROR_PAD in both modes."""
     shape, mode = _image_shape(draw, draw(st.integers(1, 4)), 4), draw(st.integers(0, 1))
@@ -675,6 +699,8 @@ SINGLE_OPS: dict[str, st.SearchStrategy] = {
     **{op: blocks(op) for op in ("DEPTH_TO_SPACE", "SPACE_TO_DEPTH")},
     **{op: batches(op) for op in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND")},
     "RESIZE_NEAREST_NEIGHBOR": resize("RESIZE_NEAREST_NEIGHBOR"),
+    "RESIZE_BILINEAR": resize("RESIZE_BILINEAR"),
+    "BATCH_MATMUL": batch_matmul(),
     "MIRROR_PAD": mirror_pad(),
     "REVERSE_V2": reverse(),
     **stateful.SINGLE_OPS,

@@ -35,7 +35,7 @@ def _bias(rng: np.random.Generator, channels: int) -> TensorSpec:
 @cache
 def small_tflite() -> bytes:
     """PAD, CONV_2D, DEPTHWISE_CONV_2D, MAX_POOL_2D, ADD, AVERAGE_POOL_2D, FULLY_CONNECTED, SOFTMAX; RESHAPE to a second output;
-    MEAN, MUL, CONCATENATION to a third; TANH, GATHER to a fourth."""
+    MEAN, MUL, CONCATENATION to a third; TANH, GATHER to a fourth; BATCH_MATMUL; RESIZE_BILINEAR."""
     rng = np.random.default_rng(7)
     tensors = [
         TensorSpec((1, 5, 5, 2), 0.05, 3, name="image"),
@@ -63,6 +63,9 @@ def small_tflite() -> bytes:
         TensorSpec((1, 5), 1 / 128, 0),
         TensorSpec((7,), dtype="int32", data=np.array([0, 3, 1, 4, 4, 0, 2], np.int32)),
         TensorSpec((1, 7), 1 / 128, 0, name="picked"),
+        TensorSpec((1, 4, 3, 3), 1.5, 4, name="products"),
+        TensorSpec((2,), dtype="int32", data=np.array([6, 3], np.int32)),
+        TensorSpec((1, 6, 3, 2), 0.05, 3, name="resized"),
     ]
     ops = [
         OpSpec("PAD", (0, 1), (2,)),
@@ -79,8 +82,10 @@ def small_tflite() -> bytes:
         OpSpec("CONCATENATION", (10, 20), (21,), {"axis": 3}),
         OpSpec("TANH", (14,), (22,)),
         OpSpec("GATHER", (22, 23), (24,), {"axis": 1}),
+        OpSpec("BATCH_MATMUL", (9, 10), (25,), {"adjY": True}),
+        OpSpec("RESIZE_BILINEAR", (0, 26), (27,), {"halfPixelCenters": True}),
     ]
-    return write_tflite(tensors, ops, [0], [15, 17, 21, 24])
+    return write_tflite(tensors, ops, [0], [15, 17, 21, 24, 25, 27])
 
 
 @cache

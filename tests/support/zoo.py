@@ -80,6 +80,16 @@ def _movements() -> Iterator[Branch]:
     yield "BATCH_TO_SPACE_ND", [_ints(1, 1), _ints([1, 0], [0, 2])], _moved(1, 5, 4, 4), {}
     yield "SPACE_TO_BATCH_ND", [_ints(2, 3), _ints([0, 0], [0, 0])], _moved(6, 3, 2, 4), {}
     yield "RESIZE_NEAREST_NEIGHBOR", [_ints(9, 12)], _moved(1, 9, 12, 4), {}
+    yield "RESIZE_BILINEAR", [_ints(9, 11)], _moved(1, 9, 11, 4), {"halfPixelCenters": True}
+    yield "RESIZE_BILINEAR", [_ints(3, 7)], _moved(1, 3, 7, 4), {"alignCorners": True}
+    matrix = np.random.default_rng(4).integers(-128, 128, (1, 6, 5, 4)).astype(np.int8)
+    yield (
+        "BATCH_MATMUL",
+        [TensorSpec(matrix.shape, 0.02, -3, data=matrix)],
+        [TensorSpec((1, 6, 6, 5), 0.2, 1)],
+        {"adjY": True},
+    )
+    yield "BATCH_MATMUL", [TensorSpec((4, 5), 0.02, -3, data=matrix[0, 0].T)], [TensorSpec((1, 6, 6, 5), 0.2, 1)], {}
     yield "MIRROR_PAD", [_ints([0, 0], [1, 2], [2, 1], [0, 0])], _moved(1, 9, 9, 4), {"mode": 0}
     yield "REVERSE_V2", [_ints(2)], _moved(1, 6, 6, 4), {}
 

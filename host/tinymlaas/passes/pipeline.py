@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..graph import Graph
-from . import drop_dead, flatten_conv, fold_pad, fold_reshape, fuse_relu, join_moves, split_transpose_conv
+from . import (
+    constant_matmul,
+    drop_dead,
+    flatten_conv,
+    fold_pad,
+    fold_reshape,
+    fuse_relu,
+    join_moves,
+    split_transpose_conv,
+)
 from .validate import validate
 
 Pass = Callable[[Graph, str], Graph]
 
 PASSES: tuple[Pass, ...] = (
+    constant_matmul.run,
     fuse_relu.run,
     split_transpose_conv.run,
     join_moves.run,

@@ -112,6 +112,10 @@ class ResizeBilinearOptions(ResizeOptions):
     ALIGN_CORNERS, HALF_PIXEL_CENTERS = 2, 3
 
 
+class BatchMatMulOptions:
+    ADJ_X, ADJ_Y = range(2)
+
+
 class MirrorPadOptions:
     MODE = 0
 
@@ -178,6 +182,7 @@ OPTIONS_TYPE = {
     "SPLIT_V": 79,
     "REVERSE_V2": 81,
     "DEPTH_TO_SPACE": 94,
+    "BATCH_MATMUL": 101,
     "VAR_HANDLE": 111,
 }
 

@@ -212,6 +212,16 @@ def _lstm(f: dict[str, Any], target: str) -> Counts:
     return {"step": float(f["steps"]), "unit": units, "tap": units * 4 * (f["in_features"] + f["units"])}
 
 
+def _resize_bilinear(f: dict[str, Any], target: str) -> Counts:
+    pixels = f["images"] * f["out_h"] * f["out_w"]
+    return {"pixel": float(pixels), "element": float(pixels * f["channels"])}
+
+
+def _batch_matmul(f: dict[str, Any], target: str) -> Counts:
+    outputs = math.prod((*f["batch"], f["rows"], f["columns"]))
+    return {"output": float(outputs), "product": float(outputs * f["depth"])}
+
+
 _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "CONV_2D": _conv_2d,
     "DEPTHWISE_CONV_2D": _depthwise_conv_2d,
@@ -230,4 +240,6 @@ _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "QUANTIZE": _quantize,
     "SVDF": _svdf,
     "LSTM": _lstm,
+    "RESIZE_BILINEAR": _resize_bilinear,
+    "BATCH_MATMUL": _batch_matmul,
 }
