@@ -113,7 +113,7 @@ NOTES: dict[str, Note] = {
         "batch 1; cell state int16 with a power of two as scale; clipping; no peephole, projection or layer normalisation; four gates",
         "int8, int16",
     ),
-    "SVDF": Note("SVDF", "batch 1; state and time weights int8, or int16; as there, NONE and RELU are the same", "int8, int16"),
+    "SVDF": Note("SVDF", "batch 1; state and time weights int8, or int16; NONE or RELU, by the output's range alone", "int8, int16"),
     "SHAPE": Note("", "computed by the compiler", "int32"),
 }  # fmt: skip
 
@@ -126,7 +126,13 @@ MODELS: dict[str, tuple[str, ...]] = {
     "person_detect": ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "RESHAPE", "SOFTMAX"),
     "micro_speech": ("DEPTHWISE_CONV_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"),
     "hello_world": ("FULLY_CONNECTED",),
-}
+    "keyword_scrambled": ("QUANTIZE", "SVDF", "FULLY_CONNECTED", "SOFTMAX"),
+    "trained_lstm": ("UNIDIRECTIONAL_SEQUENCE_LSTM", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"),
+    "okay_nabu": (
+        "CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CONCATENATION", "STRIDED_SLICE", "SPLIT_V",
+        "CONV_2D", "DEPTHWISE_CONV_2D", "RESHAPE", "FULLY_CONNECTED", "LOGISTIC", "QUANTIZE",
+    ),
+}  # fmt: skip
 
 
 def table() -> str:

@@ -1,5 +1,7 @@
 """Models that remember: real wake words, over hundreds of steps and layer by layer; and what reset and states do."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -139,3 +141,14 @@ def test_multipliers_of_layers_that_remember_are_exact(kind):
         model, value = stateful.TIES[kind](np.random.default_rng(seed))
         ((found,),) = stateful.steps_of(read(model, kind), [[value]])
         np.testing.assert_array_equal(found, wakewords.oracle(model, [value], 1)[0][0])
+
+
+def test_an_unrolled_gru_runs_from_its_parts():
+    """Of Keras: six steps, ten units, quantised by TensorFlow (``unroll=True``, else it is a loop)."""
+    content = Path(stateful.__file__).with_name("gru_unrolled.tflite").read_bytes()
+    compiled = compile_model(content, "gru")
+    native = library().load(compiled.module)
+    for value in np.random.default_rng(4).integers(-128, 128, (50, 1, 6, 8)).astype(np.int8):
+        np.testing.assert_array_equal(native.run([value])[0], wakewords.oracle(content, [value], 1)[0][0])
+    assert compiled.plan.state_bytes == 0
+    assert compiled.plan.arena_bytes <= 256

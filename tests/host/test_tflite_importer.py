@@ -70,6 +70,10 @@ UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: write_tflite([ACT, replace(ACT, name="detect/nms")], [OpSpec("LOG_SOFTMAX", (0,), (1,))], [0], [1]),
         r"'detect/nms' uses LOG_SOFTMAX, which is not supported; .*cut the graph before it.* CONV_2D",
     ),
+    "loop": (
+        lambda: single_op("WHILE", [ACT, ACT]),
+        r"uses WHILE, which is not supported; make recurrent layers with unroll=True",
+    ),
     "float model": (
         lambda: _conv(image={"dtype": "float32"}),
         r"'t3' \(CONV_2D\): input 't0' is float32, only int8 is supported; quantise the model",
@@ -98,7 +102,7 @@ UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: single_op("ADD", [replace(ACT, shape=s) for s in ((2, 1, 2, 1, 2), (1, 2, 1, 2, 1), (2, 2, 2, 2, 2))]),
         "supported are up to four dimensions that broadcast unlike",
     ),
-    "softmax scale": (lambda: single_op("SOFTMAX", [ACT, ACT], beta=1.0), "only 1/256 and -128 are supported"),
+    "softmax scale": (lambda: single_op("SOFTMAX", [ACT, ACT], beta=1.0), "supported are int8 with 1/256 and -128"),
     "deep softmax": (
         lambda: single_op("SOFTMAX", [TensorSpec((5000,), 0.5), TensorSpec((5000,), 1 / 256, -128)], beta=1.0),
         "rows of 1 to 4095",

@@ -32,6 +32,13 @@ _NUMPY = {
 }
 
 
+# What to do about operators that are missing for a reason; else: to do without them.
+_UNROLL = (
+    "make recurrent layers with unroll=True (Keras: GRU, SimpleRNN, LSTM), or convert an LSTM with a fixed batch size"
+)
+_REMEDIES = {"WHILE": _UNROLL, "IF": "choose one branch before converting"}
+
+
 @dataclass(frozen=True, slots=True)
 class _OpCode:
     name: str
@@ -195,15 +202,19 @@ def _operator(
     if code.name not in OPS:
         if strict:
             raise _unsupported(reader, index, name, code)
-        return Op(code.custom or code.name, name, index, inputs, outputs, "not supported; replace it in the model")
+        return Op(code.custom or code.name, name, index, inputs, outputs, f"not supported; {_remedy(code)}")
     return Op(code.name, name, index, inputs, outputs, OPS[code.name].parse(_options(reader, index, table, code.name)))
+
+
+def _remedy(code: _OpCode) -> str:
+    return _REMEDIES.get(code.name, "replace it in the model or cut the graph before it")
 
 
 def _unsupported(reader: Reader, index: int, name: str, code: _OpCode) -> UnsupportedError:
     what = f"the custom operator '{code.custom}'" if code.name == "CUSTOM" else code.name
     return UnsupportedError(
         f"{reader.name}: layer {index} '{name}' uses {what}, which is not supported; "
-        f"replace it in the model or cut the graph before it. Supported: {', '.join(sorted(OPS))}"
+        f"{_remedy(code)}. Supported: {', '.join(sorted(OPS))}"
     )
 
 
