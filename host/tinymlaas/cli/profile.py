@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ..compile import compile_model
 from ..profiling import Row, facts, figure_text, plot, rows
 from ..report import shape_text, thousands
 from ..run import Profile, profile_module
-from ..run.serial import is_serial_port
-from ..target import board_by_name, kernel_target
-from ..unpack import Module, is_module, unpack
-from .console import data, print_json, read_file, talk
+from ..unpack import Module, unpack
+from .console import data, print_json, talk
+from .module import module_of
 
 _BAR = 24
 
@@ -38,7 +36,7 @@ def profile(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
     """Measure each layer on a board, beside the prediction."""
-    content = _module(file, on, target)
+    content = module_of(file, on, target)
     module = unpack(content, file.name)
     with talk.status(f"{file.name} on {on}"):
         found = profile_module(content, file.name, on)
@@ -50,14 +48,6 @@ def profile(
         print_json(facts(module, found) | {"picture": str(path) if path else None})
     else:
         _print(module, found)
-
-
-def _module(file: Path, on: str, target: str | None) -> bytes:
-    content = read_file(file)
-    if is_module(content):
-        return content
-    own = "any" if is_serial_port(on) else board_by_name(on).kernel_target
-    return compile_model(content, file.stem, kernel_target(target) if target else own).module
 
 
 def _print(module: Module, found: Profile) -> None:

@@ -13,10 +13,13 @@ from ..errors import UsageError
 from ..graph import Array
 from ..run import Result, run_module
 from .console import data, print_json, progress, read_file, write_file
+from .module import module_of
 
 
 def run(
-    module: Annotated[Path, typer.Argument(metavar="MODULE", help="Inference module (.tml).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="MODULE", help="A module (.tml), or a .tflite which is compiled for the board.")
+    ],
     on: Annotated[
         str, typer.Option(metavar="BOARD", help="host, unix, qemu-m3, qemu-m4, qemu-rv32, pico, or a serial port.")
     ],
@@ -27,12 +30,15 @@ def run(
     reset_each: Annotated[
         bool, typer.Option("--reset-each", help="Reset the model's state before each input.")
     ] = False,
+    target: Annotated[
+        str | None, typer.Option(help="Board or kernel target a .tflite is compiled for; default: the board's own.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
     """Run a module on a board and collect its outputs and figures."""
-    content = read_file(module)
-    with progress(f"{module.name} on {on}") as update:
-        result = run_module(content, module.name, on, _load(inputs), reset_each=reset_each, progress=update)
+    content = module_of(file, on, target)
+    with progress(f"{file.name} on {on}") as update:
+        result = run_module(content, file.name, on, _load(inputs), reset_each=reset_each, progress=update)
     if output:
         _save(output, result)
     if as_json:
