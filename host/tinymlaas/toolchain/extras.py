@@ -1,6 +1,6 @@
 """Environments for the optional extras that quantise: TensorFlow, onnx2tf and PyTorch want versions that exclude each other.
 
-Each is a folder ``.venv-EXTRA`` with pinned packages; ``tinymlaas`` runs there from the sources.
+Each is a folder ``.venv-EXTRA`` with pinned packages and a ``bin/tinymlaas`` that runs from the sources.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def python_of(extra: str) -> Path:
         raise ToolchainError(f"{missing[0]} is missing; pin it with: make requirements")
     key, stamp = stamps.fingerprint(files, paths.REPO), folder / ".stamp"
     with stamps.lock(f"venv-{extra}"):
-        if not stamps.is_current(stamp, key, [python]):
+        if not stamps.is_current(stamp, key, [python, folder / "bin" / "tinymlaas"]):
             _install(extra, folder, files)
             stamps.write(stamp, key)
     return python
@@ -54,5 +54,7 @@ def _install(extra: str, folder: Path, files: list[Path]) -> None:
     command += ["--require-hashes"] if all(file.suffix == ".txt" for file in files) else []
     wanted = [word for file in files for word in ("-r", str(file))]
     process.run([*map(str, command), "--disable-pip-version-check", *wanted], what=what, log=log, cwd=paths.REPO)
+    ours = [folder / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "-e", "."]
+    process.run([*map(str, ours)], what=what, log=log, cwd=paths.REPO)
     if not (folder / "bin" / "python").exists():
         raise ToolchainError(f"{paths.shown(folder)} has no Python; see build/logs/{log}.log")
