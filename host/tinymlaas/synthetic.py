@@ -13,6 +13,7 @@ from .ops.add import Add
 from .ops.binary import Fused, Plain
 from .ops.convolution import Convolution
 from .ops.fully_connected import FullyConnected
+from .ops.lstm import Lstm
 from .ops.moved import Moved
 from .ops.pad import Pad
 from .ops.pool import Pool2D
@@ -150,6 +151,8 @@ _REDUCTIONS = (
     ((50, 2, 3), (1,)),
 )
 # inputs, units, rank, memory
+# steps, inputs, units
+_LSTMS = ((1, 8, 8), (4, 16, 10), (2, 40, 6), (8, 4, 16), (3, 28, 20))
 _SVDFS = ((40, 8, 2, 10), (64, 16, 1, 8), (16, 4, 1, 30), (100, 10, 2, 4), (7, 3, 1, 5), (30, 20, 1, 3))
 
 
@@ -167,6 +170,7 @@ def graph() -> Graph:
         _shuffles,
         _quantizations,
         _svdfs,
+        _lstms,
     ):
         add(b)
     inputs, outputs = tuple(b.inputs.values()), b.ops[-1].outputs
@@ -304,3 +308,29 @@ def _svdfs(b: _Builder) -> None:
             operands = [b.input((1, inputs)), feature, time, -1, state]
             b.layer("SVDF", Svdf(rank, "NONE"), operands, (1, units))
             b.ops[-1] = replace(b.ops[-1], outputs=(*b.ops[-1].outputs, b.states[-1].written))
+
+
+def _lstms(b: _Builder) -> None:
+    for steps, inputs, units in _LSTMS:
+        w, r, bias = ([_gate(b, (units, n)) for _ in range(4)] for n in (inputs, units, 0))
+        states = [
+            b.state((1, units), Quant((scale,), (0,)), dtype)
+            for scale, dtype in ((1 / 128, "int8"), (2.0**-11, "int16"))
+        ]
+        operands = [b.input((1, steps, inputs)), *w, *r, -1, -1, -1, *bias, -1, -1, *states, -1, -1, -1, -1]
+        b.layer(
+            "UNIDIRECTIONAL_SEQUENCE_LSTM",
+            Lstm("TANH", 0.0, False),
+            operands,
+            (1, steps, units),
+            Quant((1 / 128,), (0,)),
+        )
+        written = (s.written for s in b.states[-2:])
+        b.ops[-1] = replace(b.ops[-1], outputs=(*b.ops[-1].outputs, *written))
+
+
+def _gate(b: _Builder, shape: tuple[int, int]) -> int:
+    """A gate's weights; its bias where they are none."""
+    if shape[1]:
+        return b.tensor(shape, Quant((0.01,), (0,)), data=b.noise(shape))
+    return b.tensor(shape[:1], Quant((0.0005,), (0,)), "int32", b.rng.integers(-999, 999, shape[0]).astype(np.int32))
