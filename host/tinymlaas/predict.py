@@ -10,7 +10,7 @@ from .graph import Op
 from .plan import Step
 from .report import Layer, layers
 from .target import Board, accepts, load_boards
-from .unpack import Module
+from .unpack import Module, figures_of
 from .variants import cost
 
 # What a prediction counts, by kernel target. The others (`any`, `x64`) have no core to count on.
@@ -47,7 +47,9 @@ def predict(module: Module, board: Board) -> Prediction | None:
     target = board.kernel_target
     if target not in UNITS or not accepts(target, module.target):
         return None
-    return Prediction(board.id, UNITS[target], layer_costs(module, target), *_time(board))
+    with figures_of(module):
+        costs = layer_costs(module, target)
+    return Prediction(board.id, UNITS[target], costs, *_time(board))
 
 
 def layer_costs(module: Module, target: str) -> tuple[float, ...]:

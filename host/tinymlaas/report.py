@@ -10,7 +10,7 @@ from typing import Any
 
 from .planfmt import CHANNEL, DTYPE_BYTES, DTYPES, REDUCE_FUNCTIONS, SCALE, VARIANTS
 from .sign import claims, fingerprint
-from .unpack import Module
+from .unpack import Module, figures_of
 
 Fields = dict[str, Any]
 _KERNELS = {number: name for name, number in VARIANTS.items()}
@@ -55,7 +55,8 @@ def shape_text(shape: Iterable[int]) -> str:
 
 def layers(module: Module) -> list[Layer]:
     """All layers in order of execution."""
-    return [_layer(i, name, fields) for i, (name, fields) in enumerate(module.records)]
+    with figures_of(module):
+        return [_layer(i, name, fields) for i, (name, fields) in enumerate(module.records)]
 
 
 def blocks(module: Module) -> list[Block]:

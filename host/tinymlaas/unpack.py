@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,8 @@ from .planfmt import (
 )
 
 _DTYPE_NAMES = {code: name for name, code in DTYPES.items()}
+# Of layers with a window: figures are divided by some of them.
+_GEOMETRY = tuple(f"{name}_{axis}" for name in ("in", "out", "filter", "stride", "dilation") for axis in ("h", "w"))
 _TARGET_NAMES = {code: name for name, code in TARGETS.items()}
 
 
@@ -66,10 +70,22 @@ def unpack(data: bytes, name: str = "module") -> Module:
         tensors = _tensors(data, header, metadata)
         numbers = range(header["n_init"], header["n_records"])
         records = tuple(_record(data, header["records_offset"] + i * RECORD_BYTES) for i in numbers)
-    except (struct.error, ValueError, KeyError, AttributeError) as error:
+    except (struct.error, ValueError, KeyError, RecursionError) as error:
         raise ModuleError(f"{name}: damaged: {error}") from error
     inputs, outputs = tensors[: header["n_inputs"]], tensors[header["n_inputs"] :]
     return Module(header, _TARGET_NAMES[header["target"]], inputs, outputs, records, metadata, data)
+
+
+@contextmanager
+def figures_of(module: Module) -> Iterator[None]:
+    """Figures are computed of records that only the loader checks in full: those that contradict each other end in a ModuleError."""
+    try:
+        yield
+    except (ArithmeticError, LookupError, ValueError, RuntimeError, StopIteration) as error:
+        name = module.metadata.get("name", "module")
+        raise ModuleError(
+            f"{name}: damaged: its records contradict each other ({error!r}); convert it again"
+        ) from error
 
 
 def is_module(data: bytes) -> bool:
@@ -108,7 +124,12 @@ def _slice(data: bytes, offset: int, size: int) -> bytes:
 
 def _tensors(data: bytes, header: dict[str, Any], metadata: dict[str, Any]) -> tuple[TensorInfo, ...]:
     count = header["n_inputs"] + header["n_outputs"]
-    names = [*metadata.get("inputs", []), *metadata.get("outputs", [])]
+    if not isinstance(metadata, dict):
+        raise ValueError("the metadata is no JSON object")
+    lists = [metadata.get(key, []) for key in ("inputs", "outputs")]
+    if not all(isinstance(names, list) and all(isinstance(n, str) for n in names) for names in lists):
+        raise ValueError("names in the metadata are no lists of texts")
+    names = [name for names in lists for name in names]
     names += [f"t{i}" for i in range(len(names), count)]
     return tuple(
         _tensor(TENSOR.unpack(data, header["tensors_offset"] + i * TENSOR.nbytes), names[i]) for i in range(count)
@@ -124,4 +145,7 @@ def _tensor(fields: dict[str, Any], name: str) -> TensorInfo:
 
 def _record(data: bytes, offset: int) -> tuple[str, dict[str, Any]]:
     name = operator_name(data[offset]) if offset < len(data) else "?"
-    return name, record_layout(name).unpack(data, offset)
+    fields = record_layout(name).unpack(data, offset)
+    if none := [key for key in _GEOMETRY if fields.get(key) == 0]:
+        raise ValueError(f"{name} with {none[0]} 0")
+    return name, fields

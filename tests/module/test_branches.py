@@ -14,7 +14,15 @@ from tests.support.small_module import module_with, small_module, small_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.ctypes_host import NativeLibrary, aligned_bytes
 from tinymlaas.errors import ModuleError
-from tinymlaas.planfmt import BINARY_FUNCTIONS, HEADER, MAX_MODULE_BYTES, RECORD_BYTES, TENSOR, record_layout
+from tinymlaas.planfmt import (
+    BINARY_FUNCTIONS,
+    HEADER,
+    MAX_MODULE_BYTES,
+    RECORD_BYTES,
+    REDUCE_FUNCTIONS,
+    TENSOR,
+    record_layout,
+)
 from tinymlaas.toolchain.hostlib import build_hostlib
 from tinymlaas.unpack import unpack
 
@@ -78,6 +86,8 @@ def test_sizes_of_a_tensor():
         ("BINARY", {"shape": [1 << 15, 1 << 15, 1, 1]}, "shapes do not fit together"),
         ("BINARY", {"act_min": 1, "act_max": 0}, "out of range"),
         ("BINARY", {"function": BINARY_FUNCTIONS["PRELU"], "shift1": 31}, "out of range"),
+        ("BINARY", {"function": BINARY_FUNCTIONS["DIV"], "out_shift": 23}, "out of range"),
+        ("REDUCE", {"function": REDUCE_FUNCTIONS["ARG_MAX"], "output": 1 << 20}, "reaches outside the arena"),
         ("DEPTHWISE_CONV_2D", {"scratch": field("DEPTHWISE_CONV_2D", "scratch") + 2}, "shapes do not fit together: 2"),
         ("MOVE", {"constant": 1, "input": len(small_module()) - 1}, "reaches outside the constants"),
         ("MOVE", {"count": [1 << 15, 1 << 15, 1, 1]}, "shapes do not fit together"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from typing import Annotated
+from zipfile import BadZipFile
 
 import numpy as np
 import typer
@@ -51,8 +52,8 @@ def run(
 def _load(path: Path) -> Array:
     try:
         loaded = np.load(io.BytesIO(read_file(path)), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise UsageError(f"{path}: not a .npy array: {error}") from error
+    except (ValueError, EOFError, OSError, MemoryError, BadZipFile) as error:
+        raise UsageError(f"{path}: not a .npy array of plain numbers; write it with numpy.save") from error
     if not isinstance(loaded, np.ndarray):
         raise UsageError(f"{path}: an archive of arrays; give one array: numpy.save('{path.stem}.npy', inputs)")
     return loaded

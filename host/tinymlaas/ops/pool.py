@@ -8,11 +8,12 @@ from ..graph import Graph, Op
 from ..plan import Step
 from ..tflite import schema
 from ..tflite.reader import Table
-from .checks import activation_limits, inconsistent, int8_input, int8_output, operand_count, quant_of
+from .checks import activation_limits, inconsistent, int8_input, int8_output, operand_count, quant_of, refuse
 from .weighted import range_fields
 from .window import Window, check_window, window_of
 
 _MAX_SCALE_DIFFERENCE = 1e-6  # TFLite's, in PoolingPrepare
+_MOST_TAPS = 1 << 16  # TML_MAX_POOL_TAPS of the loader
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ def check(graph: Graph, op: Op) -> None:
     operand_count(graph, op, 1, 1)
     image, result = int8_input(graph, op), int8_output(graph, op)
     check_window(graph, op, op.attrs, op.attrs.filter_h, op.attrs.filter_w, (0, *image.shape)[-1])
+    taps = op.attrs.filter_h * op.attrs.filter_w
+    if taps > _MOST_TAPS:
+        raise refuse(graph, op, f"a window of {taps} elements", f"supported are up to {_MOST_TAPS}")
     a, b = quant_of(image), quant_of(result)
     if a.zero_point != b.zero_point or abs(a.scale - b.scale) > _MAX_SCALE_DIFFERENCE:
         raise inconsistent(

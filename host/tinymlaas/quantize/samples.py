@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -70,7 +72,7 @@ def _arrays(path: Path) -> dict[str, Array]:
             return {name: loaded[name] for name in loaded.files}
     except OSError as error:
         raise TinymlError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, MemoryError, BadZipFile, zlib.error) as error:
         raise TinymlError(f"{path}: no .npy or .npz of plain numbers; write it with numpy.save") from error
 
 

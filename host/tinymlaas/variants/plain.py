@@ -64,12 +64,12 @@ def _gather(f: dict[str, Any], pixels: int, slow: float, where: str) -> Counts:
 
 def _inside(f: dict[str, Any], axis: str) -> list[int]:
     """Taps of the window inside the image, for each output position along an axis."""
-    dilation = f.get(f"dilation_{axis}", 1)
-    taps = range(0, f[f"filter_{axis}"] * dilation, dilation)
+    dilation, last = f.get(f"dilation_{axis}", 1), f[f"filter_{axis}"] - 1
     starts = range(
         -f[f"pad_{'top' if axis == 'h' else 'left'}"], f[f"out_{axis}"] * f[f"stride_{axis}"], f[f"stride_{axis}"]
     )
-    return [sum(0 <= s + t < f[f"in_{axis}"] for t in taps) for s in starts[: f[f"out_{axis}"]]]
+    ends = ((s, min(last, (f[f"in_{axis}"] - 1 - s) // dilation)) for s in starts[: f[f"out_{axis}"]])
+    return [max(0, end + 1 - max(0, -(s // dilation))) for s, end in ends]
 
 
 def rows_in_pieces(f: dict[str, Any]) -> float:
