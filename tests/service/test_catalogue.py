@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from tests.host.test_hostile_models import MODELS
 from tests.support.service import DIGITS
 from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas.planfmt import RUNTIME_VERSION
@@ -78,6 +79,17 @@ def test_an_unsupported_layer_is_named(idle):
     answer = idle.upload(single_op("LOG_SOFTMAX", [row, row]), name="logarithms")
     assert answer.status_code == 422
     assert "LOG_SOFTMAX, which is not supported" in answer.json()["error"]
+
+
+@SQLITE
+def test_models_that_lie_are_refused_with_a_reason(idle):
+    """What the command line refuses, the service does: nothing ends in a 5xx, and it answers afterwards."""
+    for name, (data, words) in MODELS.items():
+        if words and len(data) < 1 << 16:
+            answer = idle.upload(data)
+            assert 400 <= answer.status_code < 500, (name, answer.text)
+            assert words in answer.json()["error"], (name, answer.text)
+    assert idle.upload().status_code == 201
 
 
 @pytest.mark.parametrize("name", ["", "Digits", "a/b", "..", "-x", "x" * 65, "a\0b", "é"])
