@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.models import SINGLE_OPS
-from tests.support.small_module import (, remembering_tflite, small_remembering
+from tests.support.small_module import (
     remembering_tflite,
     small_module,
     small_remembering,
@@ -39,8 +39,6 @@ def main() -> None:
     _write(MODULES / "remembering.tml", small_remembering())
     _write(MODULES / "streaming.tml", small_streaming())
     _write(MODULES / "streaming_that_computes.tml", compile_model(streaming_tflite(), "streaming").module)
-    _write(MODELS / "remembering.tflite", remembering_tflite())
-    _write(MODULES / "remembering.tml", small_remembering())
     _write(MODULES / "signed.tml", sign(small_module(), new_key(), 1))
     for target, variant in (("m0plus", "swar"), ("m4", "dsp")):
         for stride in (1, 2):
