@@ -18,6 +18,7 @@ from tinymlaas.planfmt import (
     BINARY_FUNCTIONS,
     HEADER,
     MAX_MODULE_BYTES,
+    OPERATORS,
     RECORD_BYTES,
     REDUCE_FUNCTIONS,
     TENSOR,
@@ -175,3 +176,17 @@ def test_a_message_is_cut_to_its_room():
     fault = ctypes.create_string_buffer(b"\xff" * 4 + bytes(12))
     assert library()._lib.tml_message(text, ctypes.c_size_t(8), ctypes.c_int(2), fault) == 7
     assert text.raw == b"not a t\0****\0"
+
+
+def test_products_of_matrices_that_wrap_to_few():
+    """7621 * 5821 * 3338 * 5971 * 20863 is 2^64 + 418: an output of 418 bytes, by numbers of 64 bits."""
+    fields = {
+        "op": OPERATORS["BATCH_MATMUL"][0],
+        "batch": [7621, 5821, 3338],
+        "rows": 5971,
+        "columns": 20863,
+        "depth": 1,
+    }
+    fields |= {"broadcast1": 7, "broadcast2": 7, "input": 1024, "input2": 8192}
+    packed = record_layout("BATCH_MATMUL").pack(fields).ljust(RECORD_BYTES, b"\0")
+    assert "shapes do not fit together" in library().check("BATCH_MATMUL", packed, aligned_bytes(16), 1 << 16)
