@@ -10,6 +10,7 @@ import numpy as np
 
 from .graph import Array, Graph, Op, Quant, State, Tensor
 from .ops.add import Add
+from .ops.batch_matmul import BatchMatMul
 from .ops.binary import Fused, Plain
 from .ops.convolution import Convolution
 from .ops.fully_connected import FullyConnected
@@ -20,6 +21,7 @@ from .ops.pool import Pool2D
 from .ops.quantize import Quantize
 from .ops.reduce import Reduce
 from .ops.reshape import Reshape
+from .ops.resize_nearest_neighbor import Resize
 from .ops.softmax import Softmax
 from .ops.svdf import Svdf
 from .ops.tanh import Tanh
@@ -168,6 +170,8 @@ def graph() -> Graph:
         _slices,
         _transpositions,
         _shuffles,
+        _resizes,
+        _products,
         _quantizations,
         _svdfs,
         _lstms,
@@ -285,6 +289,18 @@ def _shuffles(b: _Builder) -> None:
         order = b.rng.permutation(runs)
         places = (order[:, None] * run + np.arange(run)).reshape(-1)
         b.layer("MOVE", Moved(places), [b.input((1, runs * run))], (1, runs * run))
+
+
+def _resizes(b: _Builder) -> None:
+    for (h, w, c), size in (((4, 4, 8), (8, 8)), ((6, 5, 3), (12, 20)), ((2, 2, 16), (5, 5)), ((10, 10, 1), (20, 20))):
+        to = b.tensor((2,), None, "int32", np.array(size, np.int32))
+        b.layer("RESIZE_BILINEAR", Resize(False, True), [b.input((1, h, w, c)), to], (1, *size, c))
+
+
+def _products(b: _Builder) -> None:
+    for batch, rows, depth, columns in ((1, 4, 16, 8), (3, 5, 10, 7), (2, 8, 64, 4), (1, 1, 100, 3), (4, 2, 5, 30)):
+        operands = [b.input((batch, rows, depth)), b.input((batch, depth, columns), 1)]
+        b.layer("BATCH_MATMUL", BatchMatMul(False, False), operands, (batch, rows, columns))
 
 
 def _quantizations(b: _Builder) -> None:
