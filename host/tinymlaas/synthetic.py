@@ -16,6 +16,7 @@ from .ops.convolution import Convolution
 from .ops.fully_connected import FullyConnected
 from .ops.lstm import Lstm
 from .ops.moved import Moved
+from .ops.movement import NoAttributes
 from .ops.pad import Pad
 from .ops.pool import Pool2D
 from .ops.quantize import Quantize
@@ -52,7 +53,13 @@ class _Builder:
         return self.inputs[shape, number]
 
     def layer(
-        self, code: str, attrs: Any, inputs: Iterable[int], out: Shape, quant: Quant = _QUANT, dtype: str = "int8"
+        self,
+        code: str,
+        attrs: Any,
+        inputs: Iterable[int],
+        out: Shape,
+        quant: Quant | None = _QUANT,
+        dtype: str = "int8",
     ) -> int:
         """The output of a new layer."""
         index, made = len(self.ops), self.tensor(out, quant, dtype)
@@ -165,8 +172,10 @@ def graph() -> Graph:
     for add in (
         *layers,
         _arithmetic,
+        _comparisons,
         _tables,
         _reductions,
+        _places,
         _slices,
         _transpositions,
         _shuffles,
@@ -250,11 +259,18 @@ def _copies(b: _Builder) -> None:
 def _arithmetic(b: _Builder) -> None:
     fused, plain = Fused("NONE"), Plain()
     same, wider = _QUANT, Quant((0.1,), (3,))
-    codes = {"ADD": fused, "SUB": fused, "MUL": fused, "MINIMUM": plain, "MAXIMUM": plain}
+    codes = {"ADD": fused, "SUB": fused, "MUL": fused, "DIV": fused, "MINIMUM": plain, "MAXIMUM": plain}
     for code, attrs in {**codes, "SQUARED_DIFFERENCE": plain, "PRELU": plain}.items():
         for shape, other in _OPERANDS[1:3] if code == "ADD" else _OPERANDS:  # alike, ADD has a kernel of its own
             operands = [b.input(shape), b.tensor(other, same, data=b.noise(other))]
             b.layer(code, attrs, operands, shape, same if code in ("MINIMUM", "MAXIMUM") else wider)
+
+
+def _comparisons(b: _Builder) -> None:
+    for code in ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL"):
+        for shape, other in _OPERANDS:
+            operands = [b.input(shape), b.tensor(other, data=b.noise(other))]
+            b.layer(code, Plain(), operands, shape, None, "bool")
 
 
 def _tables(b: _Builder) -> None:
@@ -268,6 +284,15 @@ def _reductions(b: _Builder) -> None:
             out = tuple(1 if i in axes else n for i, n in enumerate(shape))
             over = b.tensor((len(axes),), None, "int32", np.array(axes, np.int32))
             b.layer(code, Reduce(True), [b.input(shape), over], out, Quant((0.5,), (3,)) if code == "SUM" else _QUANT)
+
+
+def _places(b: _Builder) -> None:
+    for code in ("ARG_MAX", "ARG_MIN"):
+        for shape, axes in _REDUCTIONS:
+            if len(axes) == 1:
+                out = tuple(n for i, n in enumerate(shape) if i not in axes)
+                over = b.tensor((1,), None, "int32", np.array(axes, np.int32))
+                b.layer(code, NoAttributes(), [b.input(shape), over], out, None, "int32")
 
 
 def _slices(b: _Builder) -> None:

@@ -154,17 +154,14 @@ def _lookup(f: dict[str, Any], target: str) -> Counts:
     return {"byte": float(f["count"])}
 
 
-# Functions whose cost was not measured: which one they are like, and how many of it.
-_LIKE = {"DIV": ("ADD", 3.0), "SELECT": ("MINIMUM", 1.0)} | dict.fromkeys(
-    ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL"), ("MUL", 1.5)
-)
+# A selection copies or leaves, as a minimum takes either.
+_LIKE = {"SELECT": "MINIMUM"}
 
 
 def _binary(f: dict[str, Any], target: str) -> Counts:
     """Elements by function: a MINIMUM takes a fraction of an ADD."""
     name = next(n for n, number in BINARY_FUNCTIONS.items() if number == f["function"])
-    like, times = _LIKE.get(name, (name, 1.0))
-    return {like: times * math.prod(f["shape"]), "row": float(math.prod(f["shape"][:3]))}
+    return {_LIKE.get(name, name): float(math.prod(f["shape"])), "row": float(math.prod(f["shape"][:3]))}
 
 
 def _reduce(f: dict[str, Any], target: str) -> Counts:
