@@ -190,3 +190,11 @@ def test_products_of_matrices_that_wrap_to_few():
     fields |= {"broadcast1": 7, "broadcast2": 7, "input": 1024, "input2": 8192}
     packed = record_layout("BATCH_MATMUL").pack(fields).ljust(RECORD_BYTES, b"\0")
     assert "shapes do not fit together" in library().check("BATCH_MATMUL", packed, aligned_bytes(16), 1 << 16)
+
+
+def test_one_matrix_may_serve_all():
+    fields = {"op": OPERATORS["BATCH_MATMUL"][0], "batch": [2, 3, 4], "rows": 2, "columns": 2, "depth": 2}
+    fields |= {"broadcast1": 7, "broadcast2": 5, "input": 1024, "input2": 2048}
+    packed = record_layout("BATCH_MATMUL").pack(fields).ljust(RECORD_BYTES, b"\0")
+    assert library().check("BATCH_MATMUL", packed, aligned_bytes(16), 2048 + 12) == ""
+    assert "outside the arena" in library().check("BATCH_MATMUL", packed, aligned_bytes(16), 2048 + 11)
