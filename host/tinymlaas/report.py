@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .planfmt import CHANNEL, DTYPE_BYTES, DTYPES, REDUCE_FUNCTIONS, SCALE, VARIANTS
+from .planfmt import ALIGN, CHANNEL, DTYPE_BYTES, DTYPES, REDUCE_FUNCTIONS, SCALE, VARIANTS
 from .sign import claims, fingerprint
 from .unpack import Module, figures_of
 
@@ -228,6 +228,7 @@ def summary(module: Module) -> dict[str, Any]:
         "layers": [_row(x) for x in found],
         "macs": sum(x.macs for x in found),
         "arena_bytes": module.arena_bytes,
+        "state_bytes": module.header["state_blocks"] * ALIGN,
         "scratch_bytes": module.header["scratch_bytes"],
         "liveness_bound_bytes": liveness_bound(module),
         "module_bytes": len(module.data),

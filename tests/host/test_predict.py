@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.support import golden
+from tests.support.streaming_tflite import streaming_tflite
 from tinymlaas.cli.app import app
 from tinymlaas.compile import compile_model
 from tinymlaas.errors import ModuleError, UsageError
@@ -129,3 +130,12 @@ def test_inspect_refuses_what_does_not_go_together(digits):
         call("inspect", digits / "m4.tml", "--target", "m4")
     with pytest.raises(UsageError, match=r"give the \.tflite"):
         call("inspect", digits / "m4.tml", "--selection")
+
+
+def test_inspect_says_what_a_model_keeps(tmp_path, digits):
+    path = tmp_path / "streaming.tflite"
+    path.write_bytes(streaming_tflite())
+    plan = compile_model(path.read_bytes(), "streaming").plan
+    assert f"(state {plan.state_bytes} B, live values" in call("inspect", path)
+    assert json.loads(call("inspect", path, "--json"))["state_bytes"] == plan.state_bytes > 0
+    assert "(live values" in call("inspect", digits / "digits.tflite")

@@ -147,8 +147,9 @@ def _print(facts: dict[str, Any], shown: Prediction | None) -> None:
     data.print(_table(facts, shown))
     keys = ("macs", "arena_bytes", "liveness_bound_bytes", "scratch_bytes", "module_bytes")
     macs, arena, live, scratch, flash = (thousands(facts[key]) for key in keys)
+    state = f"state {thousands(facts['state_bytes'])} B, " if facts["state_bytes"] else ""
     data.print(
-        f"MACs {macs}   arena {arena} B (live values {live} B, scratch {scratch} B)   flash {flash} B",
+        f"MACs {macs}   arena {arena} B ({state}live values {live} B, scratch {scratch} B)   flash {flash} B",
         highlight=False,
         soft_wrap=True,
     )
