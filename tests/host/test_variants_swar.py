@@ -41,25 +41,43 @@ def _device(scale: swar.Requant, acc: np.ndarray) -> np.ndarray:
     return ((product + offset & mask) >> 24).astype(np.uint8).view(np.int8)
 
 
-@settings(max_examples=150, deadline=None)
-@given(_SEEDS, st.integers(1, 700), st.integers(-11, -1), st.integers(-128, 127), st.booleans())
-def test_requantisation_is_exact(seed: int, depth: int, shift: int, zero_point: int, relu: bool) -> None:
+_Channel = tuple[np.ndarray, dict[str, int], dict[str, int], tuple[int, int]]
+
+
+def _channel(seed: int, depth: int, shift: int, zero_point: int, relu: bool) -> _Channel:
+    """Weights, fields of the channel and of the record, limits of the output."""
     rng = np.random.default_rng(seed)
     weights = rng.integers(-128, 128, (1, depth)).astype(np.int8)
-    channel = {
-        "bias": int(rng.integers(-(2**15), 2**15)),
-        "multiplier": int(rng.integers(2**30, 2**31)),
-        "shift": shift,
-    }
+    bias, multiplier = int(rng.integers(-(2**15), 2**15)), int(rng.integers(2**30, 2**31))
     limits = (zero_point if relu else -128, 127)
     fields = {"out_zero_point": zero_point, "act_min": limits[0], "act_max": limits[1]}
+    return weights, {"bias": bias, "multiplier": multiplier, "shift": shift}, fields, limits
+
+
+@settings(max_examples=150, deadline=None)
+@given(_SEEDS, st.integers(1, 700), st.integers(-14, -1), st.integers(-128, 127), st.booleans())
+def test_requantisation_is_exact(seed: int, depth: int, shift: int, zero_point: int, relu: bool) -> None:
+    """Where there is a factor at all: else the layer keeps its multipliers."""
+    weights, channel, fields, limits = _channel(seed, depth, shift, zero_point, relu)
     found = swar.requants(weights, CHANNEL.pack(channel), fields)
-    assert found is not None
+    if found is None:
+        return
     ends = np.array([[-128], [127]]) * weights[0].astype(np.int64)
     first, last = (channel["bias"] + int(e.sum()) for e in (ends.min(axis=0), ends.max(axis=0)))
     acc = np.append(np.arange(first, last, max(1, (last - first) // 20000)), last)
     expected = q.requantize(acc, channel["multiplier"], shift, zero_point, limits)
     np.testing.assert_array_equal(_device(found[0], acc), expected)
+
+
+def test_most_channels_have_an_exact_factor() -> None:
+    """Of shifts down to -10, as networks have them, all but one in a thousand; from -11 on, where sums are large, fewer."""
+    rng = np.random.default_rng(4)
+    missing = 0
+    for _ in range(500):
+        numbers = rng.integers((0, 1, -10, -128, 0), (2**32, 701, 0, 128, 2))
+        weights, channel, fields, _ = _channel(*(int(n) for n in numbers))
+        missing += swar.requants(weights, CHANNEL.pack(channel), fields) is None
+    assert missing <= 2
 
 
 def test_requantisation_of_dead_channels() -> None:

@@ -13,8 +13,8 @@ typedef struct {
 static place_t place_of(uint32_t i, uint32_t scale, int32_t offset, uint32_t size, uint32_t step) {
     const int32_t at = (int32_t)(i * scale) + offset;
     const uint32_t first = at > 0 ? (uint32_t)at / ONE : 0;
-    place_t p = { first *step, (first + 1 < size ? first + 1 : first) * step, at > 0 ? at % ONE : 0 };
-    return p;
+    const uint32_t second = first + 1 < size ? first + 1 : first;
+    return (place_t) {.first = first * step, .second = second * step, .fraction = at > 0 ? at % ONE : 0};
 }
 
 static int32_t mix(int32_t a, int32_t b, int32_t fraction) {
