@@ -129,14 +129,20 @@ def sources() -> dict[str, tuple[bytes, Array, Array]]:
     return out | _wake_word(folder / "golden")
 
 
+def wake_word_file(name: str) -> Path | None:
+    """The model's file in the package pymicro-wakeword, where it is installed and has it."""
+    package = find_spec("pymicro_wakeword")
+    file = Path(package.origin).parent / "models" / f"{name}.tflite" if package and package.origin else None
+    return file if file and file.exists() else None
+
+
 def _wake_word(golden: Path) -> dict[str, tuple[bytes, Array, Array]]:
     """The streaming model with the steps of a session of speech, where its package and the session are."""
-    package, session = find_spec("pymicro_wakeword"), golden / f"{WAKE_WORD}.real.npz"
-    if package is None or package.origin is None or not session.exists():
+    model, session = wake_word_file(WAKE_WORD), golden / f"{WAKE_WORD}.real.npz"
+    if model is None or not session.exists():
         talk.print(f"{WAKE_WORD}: not measured, it takes pymicro-wakeword and {session.name}", highlight=False)
         return {}
     with np.load(session) as stored:
-        model = Path(package.origin).parent / "models" / f"{WAKE_WORD}.tflite"
         return {WAKE_WORD: (model.read_bytes(), stored["inputs"], stored["outputs"])}
 
 

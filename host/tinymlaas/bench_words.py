@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
-from .bench import markdown_table, sources
+from .bench import markdown_table, sources, wake_word_file
 from .cli.console import talk
 from .compile import Compiled, compile_model
 from .device.pico import CYCLE_COUNTER_ADDRESS, EmulatedPico
@@ -92,11 +90,10 @@ def _measure(pico: EmulatedPico, name: str, compiled: Compiled) -> Row:
 
 
 def _models(names: Sequence[str]) -> Iterator[tuple[str, Compiled]]:
-    package, found = find_spec("pymicro_wakeword"), sources()
-    folder = Path(package.origin).parent / "models" if package and package.origin else None
+    found = sources()
     for name in names:
-        file = folder / f"{name}.tflite" if folder else None
-        data = file.read_bytes() if file and file.exists() else found[name][0] if name in found else None
+        file = wake_word_file(name)
+        data = file.read_bytes() if file else found[name][0] if name in found else None
         if data:
             yield name, compile_model(data, name, "m0plus")
         else:
