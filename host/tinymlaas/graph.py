@@ -135,3 +135,9 @@ class Graph:
     def with_ops(self, ops: Iterable[Op]) -> Graph:
         """The same graph with other operators."""
         return replace(self, ops=tuple(ops))
+
+    def replacing(self, old: Op, new: Iterable[Op], tensors: Iterable[Tensor] | None = None) -> Graph:
+        """The same graph with others in the place of one operator, and with other tensors where they are given."""
+        found = tuple(new)
+        ops = tuple(one for op in self.ops for one in (found if op is old else (op,)))
+        return replace(self, ops=ops, tensors=self.tensors if tensors is None else tuple(tensors))

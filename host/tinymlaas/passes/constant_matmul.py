@@ -37,4 +37,4 @@ def _connected(graph: Graph, op: Op) -> Graph:
     weights = replace(matrix, data=data, shape=data.shape)
     inputs = (op.inputs[0], len(graph.tensors), -1)
     layer = replace(op, code="FULLY_CONNECTED", inputs=inputs, attrs=FullyConnected("NONE", "DEFAULT", True))
-    return replace(graph, tensors=(*graph.tensors, weights)).with_ops(layer if old is op else old for old in graph.ops)
+    return graph.replacing(op, [layer], (*graph.tensors, weights))

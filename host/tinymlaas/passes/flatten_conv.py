@@ -35,4 +35,4 @@ def _flatten(graph: Graph, op: Op) -> Graph:
     layer = replace(
         op, code="FULLY_CONNECTED", inputs=inputs, attrs=FullyConnected(op.attrs.activation, "DEFAULT", True)
     )
-    return replace(graph, tensors=(*graph.tensors, flat)).with_ops(layer if old is op else old for old in graph.ops)
+    return graph.replacing(op, [layer], (*graph.tensors, flat))

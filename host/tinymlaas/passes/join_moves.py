@@ -43,4 +43,4 @@ def _join(graph: Graph, index: int) -> Graph:
     if any(s.written == op.outputs[0] and s.read == graph.storage(start) for s in graph.states):
         return graph  # it would move within the state's own bytes
     joined = replace(op, code="MOVE", inputs=(start,), attrs=Moved(earlier[later]))
-    return graph.with_ops(joined if x is op else x for x in graph.ops)
+    return graph.replacing(op, [joined])

@@ -51,7 +51,7 @@ def _depthwise(graph: Graph, op: Op) -> Graph:
         inputs=(op.inputs[0], len(graph.tensors), *op.inputs[_BIAS:]),
         attrs=replace(op.attrs, depth_multiplier=multiplier),
     )
-    return replace(graph, tensors=tensors).with_ops(layer if old is op else old for old in graph.ops)
+    return graph.replacing(op, [layer], tensors)
 
 
 def _split(graph: Graph, op: Op, groups: int) -> Graph:

@@ -55,5 +55,4 @@ def joined(graph: Graph, op: Op, tensors: list[Tensor], ops: list[Op], axis: int
     parts = tuple(one.outputs[0] for one in ops if one.code != "MOVE")
     attrs = Concatenation(axis, "NONE")
     ops = [*ops, Op("CONCATENATION", op.name, op.index, parts, op.outputs, attrs)]
-    found = (new for old in graph.ops for new in (ops if old is op else [old]))
-    return replace(graph, tensors=tuple(tensors)).with_ops(found)
+    return graph.replacing(op, ops, tensors)

@@ -46,8 +46,7 @@ def _split(graph: Graph, op: Op) -> Graph:
     conv = Op("CONV_2D", op.name, op.index, tuple(inputs), (len(tensors) - 1,), attrs)
     places = _places(result.shape, counts, strides, starts, first)
     move = Op("MOVE", op.name, op.index, (len(tensors) - 1,), op.outputs, Moved(places))
-    ops = (new for old in graph.ops for new in ((conv, move) if old is op else (old,)))
-    return replace(graph, tensors=tuple(tensors)).with_ops(ops)
+    return graph.replacing(op, (conv, move), tensors)
 
 
 def _phases(weights: Tensor, strides: tuple[int, ...], taps: tuple[int, ...]) -> Tensor:
