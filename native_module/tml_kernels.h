@@ -28,6 +28,7 @@ typedef void (*tml_kernel_t)(const tml_context_t *context, const tml_record_t *r
 typedef struct {
     const uint8_t *module;
     uint32_t arena_bytes;
+    uint32_t scratch_bytes;
     uint32_t constants_begin; // file offsets
     uint32_t constants_end;
     uint64_t work;

@@ -182,6 +182,7 @@ static tml_status_t check_records(const tml_plan_t *plan, tml_fault_t *fault) {
     tml_bounds_t bounds = {
         .module = plan->module,
         .arena_bytes = header->arena_bytes,
+        .scratch_bytes = header->scratch_bytes,
         .constants_begin = header->constants_offset,
         .constants_end = header->constants_offset + header->constants_bytes,
         .work = 0,

@@ -43,6 +43,7 @@ class _Bounds(ctypes.Structure):
     _fields_ = (
         ("module", ctypes.c_void_p),
         ("arena_bytes", ctypes.c_uint32),
+        ("scratch_bytes", ctypes.c_uint32),
         ("constants_begin", ctypes.c_uint32),
         ("constants_end", ctypes.c_uint32),
         ("work", ctypes.c_uint64),
@@ -116,7 +117,7 @@ class NativeLibrary:
     def check(self, op: str, record: bytes, module: Bytes, arena_bytes: int) -> str:
         """Message of the load-time check of one record, all of ``module`` being constants; empty when it passes."""
         fault = _Fault(record=0, op=OPERATORS[op][0])
-        bounds = _Bounds(module.ctypes.data, arena_bytes, 0, len(module), 0, ctypes.pointer(fault))
+        bounds = _Bounds(module.ctypes.data, arena_bytes, arena_bytes, 0, len(module), 0, ctypes.pointer(fault))
         status = self._entry(op, record)[1](ctypes.byref(bounds), _as_pointer(record))
         return self._message(status, fault) if status != 0 else ""
 

@@ -30,6 +30,19 @@ static void run_backwards(const tml_plan_t *plan, uint8_t *arena) {
     }
 }
 
+// As a second worker, whose scratch lies behind the arena.
+static void run_with_own_scratch(const tml_plan_t *plan) {
+    const uint32_t scratch = (plan->header->arena_bytes + TML_ALIGN - 1) & ~(uint32_t)(TML_ALIGN - 1);
+    uint8_t *arena = exact(scratch + plan->header->scratch_bytes);
+    memset(arena, 0x33, scratch + plan->header->scratch_bytes);
+    for (uint32_t i = 0; i < TML_N_RECORDS(plan->header); i++) {
+        for (uint32_t slice = tml_run_slice(plan, arena, i, UINT32_MAX, scratch); slice-- > 0;) {
+            (void)tml_run_slice(plan, arena, i, slice, scratch);
+        }
+    }
+    free(arena);
+}
+
 // Inputs, and the state that set_state() gives, are anything: the arena begins with one byte repeated, or with noise.
 static void run(const tml_plan_t *plan) {
     const uint32_t bytes = plan->header->arena_bytes;
@@ -45,6 +58,7 @@ static void run(const tml_plan_t *plan) {
     tml_run(plan, arena);
     memset(arena, 0x80, bytes);
     run_backwards(plan, arena);
+    run_with_own_scratch(plan);
     for (uint32_t i = 0; i < plan->header->n_selftests && i < 2; i++) {
         (void)tml_selftest(plan, arena, i);
     }

@@ -49,6 +49,7 @@ HEADER_FAULTS = [
     ("arena_bytes", 40, "reaches outside the arena"),
     ("arena_bytes", 16, "reaches outside the arena"),
     ("scratch_bytes", 1 << 20, "reaches outside the arena"),
+    ("scratch_bytes", 0, "record 1 CONV_2D reaches outside the arena: 18 > 0"),
     ("n_inputs", 0, "tensor"),
     ("n_outputs", 0, "tensor"),
     ("n_selftests", 9, "self-test vectors are inconsistent"),

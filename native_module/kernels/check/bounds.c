@@ -65,6 +65,9 @@ tml_status_t tml_check_elementwise(const tml_bounds_t *bounds, const tml_span_t 
 tml_status_t tml_check_scratch(const tml_bounds_t *bounds, const tml_span_t *scratch, uint32_t needed, const tml_span_t *input, const tml_span_t *output) {
     tml_span_t span;
     TML_TRY(tml_check_arena(bounds, scratch->offset, scratch->bytes, &span));
+    if (span.bytes > bounds->scratch_bytes) {
+        return tml_fail(bounds, TML_ARENA, span.bytes, bounds->scratch_bytes);
+    }
     if (span.bytes < needed) {
         return tml_fail(bounds, TML_SHAPE, span.bytes, needed);
     }

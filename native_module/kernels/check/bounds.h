@@ -57,7 +57,7 @@ tml_status_t tml_check_disjoint(const tml_bounds_t *bounds, const tml_span_t *a,
 // The two share no byte or start together: for kernels that read each element before they write it.
 tml_status_t tml_check_elementwise(const tml_bounds_t *bounds, const tml_span_t *a, const tml_span_t *b);
 
-// The scratch is inside the arena, no smaller than `needed`, and shares no byte with the input or the output.
+// The scratch is inside the arena, no smaller than `needed`, no larger than what a second worker is told to keep free, and shares no byte with the input or the output.
 tml_status_t tml_check_scratch(const tml_bounds_t *bounds, const tml_span_t *scratch, uint32_t needed, const tml_span_t *input, const tml_span_t *output);
 
 // Adds the inner-loop steps of this record to the work of the module.
