@@ -17,6 +17,7 @@ import numpy as np
 from .graph import Array, Quant
 
 INT8_MIN, INT8_MAX = -128, 127
+LIMITS = {"int8": (INT8_MIN, INT8_MAX), "int16": (-(1 << 15), (1 << 15) - 1)}  # of the types of activations
 _INT32_MIN, _INT32_MAX = -(1 << 31), (1 << 31) - 1
 
 # Limits of a fused activation in real numbers; None: none on that side.
@@ -85,14 +86,14 @@ def saturate(x: Array, low: int = INT8_MIN, high: int = INT8_MAX) -> Array:
     return clamped
 
 
-def activation_range(activation: str, quant: Quant) -> tuple[int, int]:
-    """Lowest and highest int8 that a fused activation (a key of ``ACTIVATIONS``) lets through.
+def activation_range(activation: str, quant: Quant, dtype: str = "int8") -> tuple[int, int]:
+    """Lowest and highest value of a type that a fused activation (a key of ``ACTIVATIONS``) lets through.
 
     Raises OverflowError when the scale is so small that a limit leaves int32.
     """
-    low, high = ACTIVATIONS[activation]
-    act_min = INT8_MIN if low is None else max(INT8_MIN, _quantize(low, quant))
-    act_max = INT8_MAX if high is None else min(INT8_MAX, _quantize(high, quant))
+    (low, high), (lowest, highest) = ACTIVATIONS[activation], LIMITS[dtype]
+    act_min = lowest if low is None else max(lowest, _quantize(low, quant))
+    act_max = highest if high is None else min(highest, _quantize(high, quant))
     return act_min, act_max
 
 

@@ -62,21 +62,21 @@ def int8_input(graph: Graph, op: Op, position: int = 0, role: str = "input") -> 
     tensor = operand(graph, op, position, role)
     if tensor.data is not None:
         raise refuse(graph, op, f"{role} '{tensor.name}' is a constant", "fold it when converting the model")
-    _int8_activation(graph, op, tensor, role)
+    _activation(graph, op, tensor, role, ("int8",))
     return tensor
 
 
 def int8_operand(graph: Graph, op: Op, position: int, role: str) -> Tensor:
     """Check that an input is quantised int8, an activation or a constant."""
     tensor = operand(graph, op, position, role)
-    _int8_activation(graph, op, tensor, role)
+    _activation(graph, op, tensor, role, ("int8",))
     return tensor
 
 
 def int8_output(graph: Graph, op: Op) -> Tensor:
     """Check that the output is a quantised int8 activation."""
     tensor = output(graph, op)
-    _int8_activation(graph, op, tensor, "output")
+    _activation(graph, op, tensor, "output", ("int8",))
     return tensor
 
 
@@ -87,15 +87,33 @@ _DTYPE_REMEDY = {
 }
 
 
-def _int8_activation(graph: Graph, op: Op, tensor: Tensor, role: str) -> None:
-    if tensor.dtype != "int8":
+def activation_input(graph: Graph, op: Op, position: int = 0, role: str = "input") -> Tensor:
+    """Check that an input is a quantised activation: int8, or int16 with the zero point 0."""
+    tensor = operand(graph, op, position, role)
+    if tensor.data is not None:
+        raise refuse(graph, op, f"{role} '{tensor.name}' is a constant", "fold it when converting the model")
+    _activation(graph, op, tensor, role, tuple(q.LIMITS))
+    return tensor
+
+
+def activation_output(graph: Graph, op: Op, dtype: str) -> Tensor:
+    """Check that the output is a quantised activation of the type of an input that ``activation_input`` has accepted."""
+    tensor = output(graph, op)
+    _activation(graph, op, tensor, "output", (dtype,))
+    return tensor
+
+
+def _activation(graph: Graph, op: Op, tensor: Tensor, role: str, dtypes: tuple[str, ...]) -> None:
+    if tensor.dtype not in dtypes:
         remedy = _DTYPE_REMEDY.get(tensor.dtype, "quantise the model to int8")
-        raise refuse(graph, op, f"{role} '{tensor.name}' is {tensor.dtype}, only int8 is supported", remedy)
+        found = f"is {tensor.dtype}, only {' or '.join(dtypes)} is supported"
+        raise refuse(graph, op, f"{role} '{tensor.name}' {found}", remedy)
     if tensor.quant is None:
         raise inconsistent(graph, op, f"{role} '{tensor.name}' has no scale")
     if tensor.quant.per_channel:
         raise refuse(graph, op, f"{role} '{tensor.name}' is quantised per channel", "quantise activations per tensor")
-    if tensor.quant.scale <= 0 or not q.INT8_MIN <= tensor.quant.zero_point <= q.INT8_MAX:
+    low, high = q.LIMITS[tensor.dtype] if tensor.dtype == "int8" else (0, 0)
+    if tensor.quant.scale <= 0 or not low <= tensor.quant.zero_point <= high:
         found = f"scale {tensor.quant.scale}, zero point {tensor.quant.zero_point}"
         raise inconsistent(graph, op, f"{role} '{tensor.name}' has {found}")
     if tensor.size == 0:
@@ -157,12 +175,12 @@ def values(tensor: Tensor) -> Array:
 
 
 def activation_limits(graph: Graph, op: Op, activation: str) -> tuple[int, int]:
-    """Lowest and highest int8 of the output after a fused activation; refuses those that are not a clamp."""
+    """Lowest and highest value of the output's type after a fused activation; refuses those that are not a clamp."""
     if activation not in q.ACTIVATIONS:
         raise refuse(graph, op, f"fused activation {activation}", f"only {', '.join(q.ACTIVATIONS)} are supported")
     tensor = output(graph, op)
     try:
-        return q.activation_range(activation, quant_of(tensor))
+        return q.activation_range(activation, quant_of(tensor), tensor.dtype)
     except OverflowError as error:
         raise inconsistent(graph, op, f"scale of output '{tensor.name}': {error}") from error
 
