@@ -117,6 +117,19 @@ def heavy() -> bytes:
     return write_tflite(tensors, ops, [0], [2])
 
 
+def spread(stride: int, channels: int, out: int) -> bytes:
+    """A transposed convolution of one pixel whose filters are narrower than its strides."""
+    weights = np.zeros((channels, 1, 1, channels), np.int8)
+    tensors = [
+        TensorSpec((4,), dtype="int32", data=np.array([1, out, out, channels], np.int32)),
+        TensorSpec(weights.shape, 0.1, 0, data=weights),
+        TensorSpec((1, 1, 1, channels), 0.5, 3),
+        TensorSpec((1, out, out, channels), 0.5, 3),
+    ]
+    ops = [OpSpec("TRANSPOSE_CONV", (0, 1, 2), (3,), {"padding": 1, "strideH": stride, "strideW": stride})]
+    return write_tflite(tensors, ops, [2], [3])
+
+
 def calls_itself() -> bytes:
     """CALL_ONCE of the graph that calls."""
 
@@ -177,6 +190,8 @@ MODELS = {
     "chain_20000": (chain(20000), "up to 16384"),
     "chain_5000": (chain(5000), "5000 layers, supported are up to 4096"),
     "heavy": (heavy(), "multiply-accumulates"),
+    "strides_2e31": (spread(LARGE, 1, 1), f"stride_h is {LARGE}"),
+    "strides_of_zeros": (spread(255, 64, 1), "make 266342400 weights of 4096"),
     "joined_10000_times": (many_inputs(), "makes 41943040000 elements"),
     "broadcast_2e62": (moved("BROADCAST_TO", np.array([LARGE, LARGE]), (1, 1), (1, 1)), ""),
     "mirrored_8_times": (moved("MIRROR_PAD", np.full((8, 2), 7), (8,) * 7 + (1,), (8,) * 7 + (1,)), ""),

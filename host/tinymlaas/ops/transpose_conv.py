@@ -8,14 +8,16 @@ from typing import NoReturn
 import numpy as np
 
 from .. import quant as q
-from ..graph import Array, Graph, Op
+from ..graph import Array, Graph, Op, Tensor
 from ..tflite import schema
 from ..tflite.reader import Table
 from . import weighted
 from .base import OpSpec
-from .checks import inconsistent, operand_count, output, present, quant_of, refuse, values
+from .checks import field_limits, inconsistent, operand_count, output, present, quant_of, refuse, values
 
 IMAGE, WEIGHTS = 2, 1  # positions of the inputs; at 0 is the output's shape, at 3 the bias
+_U8 = (1 << 8) - 1
+_MOST_WEIGHTS = 1 << 24  # of the convolution that it becomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,26 @@ def _check(graph: Graph, op: Op) -> None:
         shapes = f"{list(image)} by {list(weights.shape)} to {list(result)}"
         raise inconsistent(graph, op, f"shapes {shapes}, or a batch that is not 1")
     a = op.attrs
-    if a.activation != "NONE" or a.padding not in ("SAME", "VALID") or min(a.stride_h, a.stride_w) < 1:
+    field_limits(graph, op, {"stride_h": a.stride_h, "stride_w": a.stride_w}, _U8)
+    if a.activation != "NONE" or a.padding not in ("SAME", "VALID"):
         raise refuse(graph, op, f"activation {a.activation}, padding {a.padding}", "give activations their own layer")
     for axis, stride in enumerate((a.stride_h, a.stride_w)):
         whole = (image[1 + axis] - 1) * stride + weights.shape[1 + axis]
         if before(op, axis, weights.shape[1 + axis], result[1 + axis]) + result[1 + axis] > whole:
             raise refuse(graph, op, f"output of {list(result)}", f"the filters reach {whole} rows or columns")
+    _check_phases(graph, op, weights)
     weighted.check_bias(graph, conv, result[3])
     weighted.check_multipliers(graph, conv, weighted.per_channel_reals(graph, conv, result[3]))
+
+
+def _check_phases(graph: Graph, op: Op, weights: Tensor) -> None:
+    """Strides wider than the filter fill the convolution's filters up with zeros."""
+    out_c, height, width, in_c = weights.shape
+    a = op.attrs
+    elements = out_c * in_c * -(-height // a.stride_h) * a.stride_h * -(-width // a.stride_w) * a.stride_w
+    if elements > _MOST_WEIGHTS:
+        reason = f"strides {a.stride_h} x {a.stride_w} make {elements} weights of {weights.size}"
+        raise refuse(graph, op, reason, f"supported are {_MOST_WEIGHTS}; scale up in several layers")
 
 
 def before(op: Op, axis: int, filter_size: int, out: int) -> int:
