@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -90,12 +91,54 @@ def test_yes_and_no_are_heard(board_id):
         assert heard(run_app(board, "app.main('{d}words.wav', '{d}m.tml')")) == ["yes", "no"]
 
 
-def test_other_wavs_are_refused():
-    stereo = speech.wav(bytes(64)).replace(b"\x01\x00\x80\x3e", b"\x02\x00\x80\x3e")
-    with bench("unix", {"app.py": app("wake_word"), "words.wav": stereo}) as board:
-        board.run(f"import sys\nsys.path.insert(0, {board.folder!r})\nimport app")
-        said = board.error(f"app.open_wav({board.folder + 'words.wav'!r})")
-    assert said.endswith("words.wav: 2 channels of 16 bits, 16000 Hz; 1, 16 and 16000 are needed")
+def chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+
+
+def riff(*chunks: bytes) -> bytes:
+    return b"RIFF" + struct.pack("<I", 4 + sum(map(len, chunks))) + b"WAVE" + b"".join(chunks)
+
+
+def format_of(channels: int = 1, rate: int = 16000, bits: int = 16, code: int = 1) -> bytes:
+    sizes = (rate, rate * channels * bits // 8, channels * bits // 8, bits)
+    return chunk(b"fmt ", struct.pack("<HHIIHH", code, channels, *sizes))
+
+
+SOUND = chunk(b"data", bytes(range(200)))
+ENDS = "ends before its format and samples; make it again"
+REFUSED = {
+    "nothing": (b"", "not a wav file"),
+    "text": (b"samples of a voice, one per line", "not a wav file"),
+    "an image": (b"RIFF\x10\0\0\0WEBPVP8 ", "not a wav file"),
+    "stereo": (riff(format_of(channels=2), SOUND), "2 channels of 16 bits, 16000 Hz; 1, 16 and 16000 are needed"),
+    "of a telephone": (riff(format_of(rate=8000, bits=8), SOUND), "1 channels of 8 bits, 8000 Hz"),
+    "compressed": (riff(format_of(code=85), SOUND), "compressed (format 85); 16-bit PCM is needed"),
+    "without samples": (riff(format_of()), ENDS),
+    "without a format": (riff(SOUND), ENDS),
+    "cut in its format": (riff(format_of(), SOUND)[:30], "ends in its format; make it again"),
+    "cut before its format": (riff(format_of(), SOUND)[:14], ENDS),
+    "a chunk of 4 GB": (riff(b"LIST\xff\xff\xff\xff", format_of(), SOUND), ENDS),
+    "a format of 4 GB": (riff(b"fmt \xff\xff\xff\xff" + bytes(16), SOUND), ENDS),
+}
+TAKEN = {
+    "notes around": (riff(chunk(b"LIST", b"odd"), format_of(), chunk(b"fact", bytes(4)), SOUND, chunk(b"id3 ", b"x" * 99)), 200),
+    "extensible": (riff(format_of(code=0xFFFE), SOUND), 200),
+    "endless": (riff(format_of(), b"data\xff\xff\xff\xff" + bytes(range(100))), 100),
+    "cut in a sample": (riff(format_of(), SOUND)[:-1], 198),
+}  # fmt: skip
+
+
+@BOARDS
+def test_wavs_that_are_none(board_id):
+    files = {f"{i}.wav": content for i, (content, _) in enumerate([*REFUSED.values(), *TAKEN.values()])}
+    with bench(board_id, {"app.py": app("wake_word"), **files}) as board:
+        board.run(f"import sys\nsys.path.insert(0, {board.folder!r})\nimport app\nblock = bytearray(64)")
+        for i, (_, words) in enumerate(REFUSED.values()):
+            assert board.error(f"app.Wav('{board.folder}{i}.wav')").split(".wav: ")[1].startswith(words)
+        for i, (_, taken) in enumerate(TAKEN.values(), len(REFUSED)):
+            board.run(f"f, found = app.Wav('{board.folder}{i}.wav'), b''\nn = f.readinto(block)")
+            board.run("while n:\n    found += block[:n]\n    n = f.readinto(block)")
+            assert board.value("found") == bytes(range(taken))
 
 
 # person

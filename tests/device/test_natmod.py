@@ -7,6 +7,8 @@ import pytest
 
 from tests.support import golden, oracle
 from tests.support.devices import Bench, bench
+from tests.support.small_module import remembering_tflite
+from tests.support.streaming_tflite import streaming_tflite
 from tests.support.zoo import SHAPE, zoo_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.device.install import PACKAGE_DIR, install
@@ -16,7 +18,13 @@ from tinymlaas.toolchain.natmod import ARCHES, build_natmod
 DIGITS = golden.digits()
 MODULE = compile_model(DIGITS.data, "digits").module
 ZOO = zoo_tflite()
-ZOO_MODULE = compile_model(ZOO, "zoo").module
+# SVDF, LSTM and integers of other sizes; variables that are read and assigned.
+STATES = {"layers": (remembering_tflite(), (1, 8), "int16"), "rows": (streaming_tflite(), (1, 2, 4), "int8")}
+FILES = {
+    "digits.tml": MODULE,
+    "zoo.tml": compile_model(ZOO, "zoo").module,
+    **{f"{name}.tml": compile_model(model, name).module for name, (model, _, _) in STATES.items()},
+}
 
 # Each board with its own kind of native module, then Cortex-M3 and M4 with those of lesser cores.
 CASES = [
@@ -53,7 +61,7 @@ def installable(board: Board, arch: str) -> bool:
 def started(request):
     board_id, arch = request.param
     install_it = installable(board_by_name(board_id), arch)
-    files = {"digits.tml": MODULE, "zoo.tml": ZOO_MODULE, "wrong/_tinyml.mpy": natmod(FOREIGN.get(arch, "rv32imc"))}
+    files = {**FILES, "wrong/_tinyml.mpy": natmod(FOREIGN.get(arch, "rv32imc"))}
     with bench(board_id, files if install_it else {**files, **runtime_files(arch)}, stock=True) as board:
         if install_it:
             build_natmod(arch)
@@ -95,6 +103,32 @@ def test_every_operator_to_the_byte(board):
     expected = oracle.run_all(ZOO, [image], board.value("len(x.outputs)"))
     for i, value in enumerate(expected):
         assert board.value(f"bytes(x.outputs[{i}])") == value.tobytes(), i
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_states_are_kept_set_and_reset(board, name):
+    model, shape, dtype = STATES[name]
+    limits = np.iinfo(dtype)
+    steps = np.random.default_rng(3).integers(limits.min, limits.max + 1, (6, *shape)).astype(dtype)
+    expected = [value.tobytes() for value in oracle.run_steps(model, steps, 1)[0]]
+    board.run(f"m = None\nx = tinyml.Model('{board.folder}{name}.tml')\nsteps = {[s.tobytes() for s in steps]!r}")
+    board.run(f"""
+import array
+def after(n, to):
+    found = []
+    for step in steps[n:to]:
+        x.inputs[0][:] = array.array({np.dtype(dtype).char!r}, step)
+        x.run()
+        found.append(bytes(x.outputs[0]))
+    return found
+""")
+    assert board.value("after(0, 3)") == expected[:3]
+    board.run("y = x.get_state()")
+    assert board.value("after(3, 6)") == expected[3:]
+    board.run("x.set_state(y)")
+    assert board.value("after(3, 6)") == expected[3:]
+    board.run("x.reset()")
+    assert board.value("after(0, 6)") == expected
 
 
 def test_selftest(board):

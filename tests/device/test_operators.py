@@ -1,9 +1,10 @@
-"""Every operator without weights, byte for byte, on every board."""
+"""Every operator without weights, and every one with a state, byte for byte, on every board."""
 
 import numpy as np
 import pytest
 
 from tests.support import oracle, wakewords
+from tests.support.small_module import remembering_tflite
 from tests.support.zoo import SHAPE, zoo_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.run import run_module
@@ -25,12 +26,23 @@ def test_every_operator(board):
 
 
 @pytest.mark.parametrize("board", BOARDS)
+def test_layers_remember(board):
+    """SVDF with either state, LSTM, and integers of other sizes."""
+    model = remembering_tflite()
+    inputs = np.random.default_rng(2).integers(-32768, 32768, (8, 1, 8)).astype(np.int16)
+    (expected,) = oracle.run_steps(model, inputs, 1)
+    found = run_module(compile_model(model, "remembering").module, "remembering", board, inputs).outputs[0]
+    np.testing.assert_array_equal(found.reshape(8, 5), np.concatenate(expected))
+    assert len({row.tobytes() for row in found}) > len(inputs) // 2
+
+
+@pytest.mark.parametrize("board", BOARDS)
 def test_wake_words_remember(board):
     """Step after step on one loaded model; a self-test in between would begin anew."""
     content = wakewords.with_insight("okay_nabu", 7)
     compiled = compile_model(content, "okay_nabu")
     inputs = wakewords.steps(compiled.graph.tensor(compiled.graph.inputs[0]).shape, 12)
-    expected = wakewords.oracle(content, inputs, len(compiled.graph.outputs))
+    expected = oracle.run_steps(content, inputs, len(compiled.graph.outputs))
     result = run_module(compiled.module, "okay_nabu", board, inputs)
     for found, outputs in zip(result.outputs, expected, strict=True):
         np.testing.assert_array_equal(found.reshape(len(inputs), *outputs[0].shape), np.stack(outputs))

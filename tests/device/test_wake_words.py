@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.device.test_examples import app, run_app
-from tests.support import golden, speech, wakewords
+from tests.support import golden, oracle, speech, wakewords
 from tests.support.devices import bench
 from tinymlaas import bench_words
 from tinymlaas.compile import compile_model
@@ -56,7 +56,7 @@ def expected_inputs(name: str, sound: bytes) -> np.ndarray:
 def test_a_spoken_word_is_heard_once(board_id, name):
     sound = SECOND + speech.spoken(name.replace("_", " "))
     inputs = expected_inputs(name, sound)
-    (bytes_of_oracle,) = wakewords.oracle(wakewords.model(name), inputs[:, None], 1)
+    (bytes_of_oracle,) = oracle.run_steps(wakewords.model(name), inputs[:, None], 1)
     their_outputs, their_means = wakewords.heard(name, sound)
     files = {"app.py": app("wake_word"), "words.wav": speech.wav(sound), "m.tml": module(name, board_id)}
     with bench(board_id, files) as board:
@@ -88,7 +88,7 @@ def other_words(name: str) -> bytes:
 @pytest.mark.parametrize("name", wakewords.MODELS)
 def test_other_words_and_noise_are_not_heard(name):
     sound = other_words(name)
-    (expected,) = wakewords.oracle(wakewords.model(name), expected_inputs(name, sound)[:, None], 1)
+    (expected,) = oracle.run_steps(wakewords.model(name), expected_inputs(name, sound)[:, None], 1)
     files = {"app.py": app("wake_word"), "words.wav": speech.wav(sound), "m.tml": module(name, "unix")}
     with bench("unix", files) as board:
         board.run(f"import sys\nsys.path.insert(0, {board.folder!r})\n" + WATCHED)

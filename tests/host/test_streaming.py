@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import golden, models, stateful, wakewords
+from tests.support import golden, models, oracle, stateful, wakewords
 from tests.support.kernels import library
 from tinymlaas.compile import compile_model
 from tinymlaas.evaluate import evaluate, layer_outputs
@@ -23,7 +23,7 @@ def test_every_step_equals_the_oracle(name):
     content = wakewords.with_insight(name, 3)
     compiled = compile_model(content, name)
     inputs = wakewords.steps(compiled.graph.tensor(compiled.graph.inputs[0]).shape, STEPS)
-    expected = wakewords.oracle(content, inputs, len(compiled.graph.outputs))
+    expected = oracle.run_steps(content, inputs, len(compiled.graph.outputs))
     native = library().load(compiled.module)
     for step, value in enumerate(inputs):
         for found, outputs in zip(native.run([value]), expected, strict=True):
@@ -95,7 +95,7 @@ def test_layers_that_remember_equal_the_oracle(op):
         compiled = compile_model(model, op)
         shape = compiled.graph.tensor(compiled.graph.inputs[0]).shape
         inputs = [models.values(shape, seed + i) for i in range(6)]
-        (expected,) = wakewords.oracle(model, inputs, 1)
+        (expected,) = oracle.run_steps(model, inputs, 1)
         native, numpy = library().load(compiled.module), stateful.steps_of(compiled.graph, [[x] for x in inputs])
         for value, (found,), outputs in zip(inputs, numpy, expected, strict=True):
             np.testing.assert_array_equal(found, outputs)
@@ -113,7 +113,7 @@ def test_every_layer_of_a_keyword_model_equals_the_oracle():
     compiled = compile_model(content, "keyword")
     shape = compiled.graph.tensor(compiled.graph.inputs[0]).shape
     inputs = np.random.default_rng(2).uniform(0, 300, (60, *shape)).astype(np.int16)
-    expected = wakewords.oracle(content, inputs, len(compiled.graph.outputs))
+    expected = oracle.run_steps(content, inputs, len(compiled.graph.outputs))
     native = library().load(compiled.module)
     for step, value in enumerate(inputs):
         for found, outputs in zip(native.run([value]), expected, strict=True):
@@ -140,7 +140,7 @@ def test_multipliers_of_layers_that_remember_are_exact(kind):
     for seed in range(10):
         model, value = stateful.TIES[kind](np.random.default_rng(seed))
         ((found,),) = stateful.steps_of(read(model, kind), [[value]])
-        np.testing.assert_array_equal(found, wakewords.oracle(model, [value], 1)[0][0])
+        np.testing.assert_array_equal(found, oracle.run_steps(model, [value], 1)[0][0])
 
 
 def test_an_unrolled_gru_runs_from_its_parts():
@@ -149,6 +149,6 @@ def test_an_unrolled_gru_runs_from_its_parts():
     compiled = compile_model(content, "gru")
     native = library().load(compiled.module)
     for value in np.random.default_rng(4).integers(-128, 128, (50, 1, 6, 8)).astype(np.int8):
-        np.testing.assert_array_equal(native.run([value])[0], wakewords.oracle(content, [value], 1)[0][0])
+        np.testing.assert_array_equal(native.run([value])[0], oracle.run_steps(content, [value], 1)[0][0])
     assert compiled.plan.state_bytes == 0
     assert compiled.plan.arena_bytes <= 256

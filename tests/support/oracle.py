@@ -22,3 +22,15 @@ def run_all(model: bytes, inputs: Sequence[np.ndarray], outputs: int) -> list[np
         interpreter.set_input(value, index)
     interpreter.invoke()
     return [np.asarray(interpreter.get_output(i)) for i in range(outputs)]
+
+
+def run_steps(model: bytes, inputs: np.ndarray, outputs: int) -> list[list[np.ndarray]]:
+    """What TensorFlow Lite Micro gives, step after step, for each of the outputs."""
+    interpreter = runtime.Interpreter.from_bytes(model, arena_size=_ARENA_BYTES)
+    found: list[list[np.ndarray]] = [[] for _ in range(outputs)]
+    for value in inputs:
+        interpreter.set_input(value, 0)
+        interpreter.invoke()
+        for i in range(outputs):
+            found[i].append(np.asarray(interpreter.get_output(i)).copy())
+    return found

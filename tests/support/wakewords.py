@@ -10,11 +10,9 @@ from typing import Any
 import flatbuffers
 import numpy as np
 import pytest
-from tflite_micro.python.tflite_micro import runtime
 from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
 MODELS = ("okay_nabu", "hey_jarvis", "alexa", "hey_mycroft")
-_ARENA_BYTES = 400_000
 
 
 def model(name: str) -> bytes:
@@ -70,15 +68,3 @@ def steps(shape: tuple[int, ...], count: int) -> np.ndarray:
     loudness = rng.uniform(-128, 100, (count, 1, 1, shape[-1])) * (rng.random((count, 1, 1, 1)) < 0.7)
     noise = rng.normal(0, 25, (count, *shape))
     return np.clip(loudness - 60 + noise, -128, 127).astype(np.int8)
-
-
-def oracle(content: bytes, inputs: np.ndarray, outputs: int) -> list[list[np.ndarray]]:
-    """What TensorFlow Lite Micro gives, step after step, for each of the outputs."""
-    interpreter = runtime.Interpreter.from_bytes(content, arena_size=_ARENA_BYTES)
-    found: list[list[np.ndarray]] = [[] for _ in range(outputs)]
-    for value in inputs:
-        interpreter.set_input(value, 0)
-        interpreter.invoke()
-        for i in range(outputs):
-            found[i].append(np.asarray(interpreter.get_output(i)).copy())
-    return found

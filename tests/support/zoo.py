@@ -1,4 +1,4 @@
-"""One model in which every operator without a kernel of its own branches off the same image; each has an output."""
+"""One model in which every operator without weights or state branches off the same image; each has an output."""
 
 from __future__ import annotations
 
@@ -99,6 +99,19 @@ def branches() -> list[Branch]:
     return [*_unary(), *_binary(), *_reductions(), *_places(), *_movements()]
 
 
+# Operators of what other branches give: their results, which output of those each operand is, and what they give.
+_BOOL = TensorSpec(SHAPE, dtype="bool")
+_SECOND = (
+    ("LOGICAL_AND", ("GREATER", "LESS_EQUAL"), _BOOL),
+    ("LOGICAL_OR", ("GREATER", "EQUAL"), _BOOL),
+    ("LOGICAL_NOT", ("EQUAL",), _BOOL),
+    ("SELECT_V2", ("GREATER", "MINIMUM", "MAXIMUM"), _COPY),
+    ("CAST", ("EQUAL",), TensorSpec(SHAPE, dtype="int32")),
+    ("CAST", ("ARG_MAX",), TensorSpec((1, 6, 6), dtype="int16")),
+    ("CAST", ("GREATER",), TensorSpec(SHAPE, dtype="int8")),
+)
+
+
 @cache
 def zoo_tflite() -> bytes:
     """The model."""
@@ -109,4 +122,9 @@ def zoo_tflite() -> bytes:
         made = range(first + len(operands), len(tensors))
         ops.append(OpSpec(op, (0, *range(first, first + len(operands))), tuple(made), options))
         outputs += made
+    results_of = {op.name: op.outputs[0] for op in ops}
+    for code, operands_of, result in _SECOND:
+        ops.append(OpSpec(code, tuple(results_of[name] for name in operands_of), (len(tensors),)))
+        outputs.append(len(tensors))
+        tensors.append(result)
     return write_tflite(tensors, ops, [0], outputs)

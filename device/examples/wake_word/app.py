@@ -78,21 +78,49 @@ def wanted(word, words):
     return word in words if words else word not in ("silence", "unknown")
 
 
-def open_wav(path):
-    """The file, positioned at its samples: 16 kHz, 16 bits, mono."""
-    f = open(path, "rb")
-    name, size = f.read(12)[:4], 0
-    while name != b"data":
-        f.seek(size, 1)
-        name, size = struct.unpack("<4sI", f.read(8))
-        if name == b"fmt ":
-            _, channels, rate, _, _, bits = struct.unpack("<HHIIHH", f.read(16))
-            if (channels, rate, bits) != (1, 16000, 16):
-                raise ValueError(
-                    "%s: %d channels of %d bits, %d Hz; 1, 16 and 16000 are needed" % (path, channels, bits, rate)
-                )
-            size -= 16
-    return f
+class Wav:
+    """The samples of a wav file, for Listener.listen: 16 kHz, 16 bits, mono."""
+
+    def __init__(self, path):
+        self.file = open(path, "rb")
+        head = self.file.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            raise ValueError("%s: not a wav file" % path)
+        self.left = 0  # bytes of samples still to come; what lies behind them is no sound
+        self._find_samples(path)
+
+    def _find_samples(self, path):
+        formats, chunk = 0, self.file.read(8)
+        while len(chunk) == 8:
+            name, size = struct.unpack("<4sI", chunk)
+            if name == b"data" and formats:
+                self.left = size
+                return
+            if size >> 30:  # no file of a device
+                break
+            size += size & 1
+            if name == b"fmt " and size >= 16:
+                check_format(path, self.file.read(16))
+                size, formats = size - 16, 1
+            self.file.seek(size, 1)
+            chunk = self.file.read(8)
+        raise ValueError("%s: ends before its format and samples; make it again" % path)
+
+    def readinto(self, block):
+        n = self.file.readinto(block if self.left >= len(block) else memoryview(block)[: self.left])
+        self.left -= n
+        return n & ~1  # half a sample at the end is none
+
+
+def check_format(path, fields):
+    """ValueError when a wav file's format is not the one that the features are made of."""
+    if len(fields) < 16:
+        raise ValueError("%s: ends in its format; make it again" % path)
+    code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", fields)
+    if code not in (1, 0xFFFE):
+        raise ValueError("%s: compressed (format %d); 16-bit PCM is needed" % (path, code))
+    if (channels, rate, bits) != (1, 16000, 16):
+        raise ValueError("%s: %d channels of %d bits, %d Hz; 1, 16 and 16000 are needed" % (path, channels, bits, rate))
 
 
 def microphone(sck=16, ws=17, sd=18, number=0):
@@ -106,7 +134,7 @@ def microphone(sck=16, ws=17, sd=18, number=0):
 def main(sound="/rom/words.wav", model="/rom/micro_speech.tml", words=None, **how):
     """sound: path of a wav file, or what has a readinto(), like microphone(). how: for Listener."""
     m = tinyml.Model(model)
-    source = open_wav(sound) if isinstance(sound, str) else sound
+    source = Wav(sound) if isinstance(sound, str) else sound
     Listener(m, lambda word, score: print("heard %s (%d %%)" % (word, 100 * score)), words, **how).listen(source)
 
 
