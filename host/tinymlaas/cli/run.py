@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from typing import Annotated
-from zipfile import BadZipFile
 
 import numpy as np
 import typer
 
-from ..errors import UsageError
-from ..graph import Array
+from ..arrays import read_array
 from ..run import Result, run_module
-from .console import data, print_json, progress, read_file, write_file
+from .console import data, print_json, progress, write_file
 from .module import module_of
 
 
@@ -39,7 +37,7 @@ def run(
     """Run a module on a board and collect its outputs and figures."""
     content = module_of(file, on, target)
     with progress(f"{file.name} on {on}") as update:
-        result = run_module(content, file.name, on, _load(inputs), reset_each=reset_each, progress=update)
+        result = run_module(content, file.name, on, read_array(inputs), reset_each=reset_each, progress=update)
     if output:
         _save(output, result)
     if as_json:
@@ -47,16 +45,6 @@ def run(
         return
     for key, value in result.as_json().items():
         data.print(f"{key:26} {value}", highlight=False, soft_wrap=True)
-
-
-def _load(path: Path) -> Array:
-    try:
-        loaded = np.load(io.BytesIO(read_file(path)), allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError, BadZipFile) as error:
-        raise UsageError(f"{path}: not a .npy array of plain numbers; write it with numpy.save") from error
-    if not isinstance(loaded, np.ndarray):
-        raise UsageError(f"{path}: an archive of arrays; give one array: numpy.save('{path.stem}.npy', inputs)")
-    return loaded
 
 
 def _save(path: Path, result: Result) -> None:

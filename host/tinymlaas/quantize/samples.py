@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
+from ..arrays import read_array, read_arrays
 from ..errors import TinymlError
 from ..graph import Array
 from ..report import shape_text
@@ -29,7 +27,7 @@ class Samples:
 
 def load_samples(path: Path) -> Samples:
     """A .npy of inputs, or a .npz with one array or with ``inputs`` (and ``labels``). Raises TinymlError."""
-    arrays = _arrays(path)
+    arrays = read_arrays(path)
     key = "inputs" if "inputs" in arrays else next(iter(arrays), "")
     if not key or (len(arrays) > 1 and key != "inputs"):
         raise TinymlError(
@@ -41,7 +39,7 @@ def load_samples(path: Path) -> Samples:
 def load_labels(path: Path) -> Array:
     """One class a sample, numbers or names: a .npy, or text with one a line."""
     if path.suffix in (".npy", ".npz"):
-        return next(iter(_arrays(path).values()))
+        return read_array(path)
     try:
         words = [line.strip() for line in path.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
@@ -61,19 +59,6 @@ def shaped(samples: Samples, shape: Sequence[int | None] | None, model: str) -> 
     raise TinymlError(
         f"{samples.name}: {len(samples.inputs)} samples of {shape_text(given) or 'one number'}, {model} takes {wanted}{hint}"
     )
-
-
-def _arrays(path: Path) -> dict[str, Array]:
-    try:
-        loaded: Any = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {path.stem: loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except OSError as error:
-        raise TinymlError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, MemoryError, BadZipFile, zlib.error) as error:
-        raise TinymlError(f"{path}: no .npy or .npz of plain numbers; write it with numpy.save") from error
 
 
 def _numbers(name: str, values: Array) -> Array:
