@@ -50,6 +50,10 @@ def test_inputs_that_are_none(files: Path) -> None:
     (files / "text.npy").write_text("no array")
     np.savez(files / "many.npz", a=DIGITS.inputs, b=DIGITS.inputs)
     np.save(files / "real.npy", DIGITS.inputs.astype(np.float32))
-    for name, words in (("text.npy", "no .npy or .npz"), ("many.npz", "2 arrays .a, b.; give one"), ("real.npy", "float32")):
+    for name, words in (
+        ("text.npy", "no .npy or .npz"),
+        ("many.npz", "2 arrays .a, b.; give one"),
+        ("real.npy", "float32"),
+    ):
         with pytest.raises(TinymlError, match=words):
             run(files, "digits.tml", inputs=name)

@@ -134,7 +134,7 @@ def lower_places(graph: Graph, op: Op, taken: list[Array], moved: tuple[int, ...
     steps: list[Step] = []
     for tensor, numbers in zip(op.outputs, taken, strict=True):
         if (numbers == FILL).any():
-            steps.append(_fill(graph, op, tensor))
+            steps.append(fill(graph, op, tensor, _zero_point(graph.tensor(tensor))))
         first = 0
         for position in moved:
             size = graph.tensor(op.inputs[position]).size
@@ -144,13 +144,15 @@ def lower_places(graph: Graph, op: Op, taken: list[Array], moved: tuple[int, ...
     return tuple(steps)
 
 
-def _fill(graph: Graph, op: Op, tensor: int) -> Step:
-    """The whole output becomes its zero point: one byte of constants, read again and again."""
-    result = graph.tensor(tensor)
-    piece = Piece(0, 0, ((result.bytes, 0, 1),))
-    value = quant_of(result).zero_point if result.quant else 0
+def fill(graph: Graph, op: Op, tensor: int, value: int) -> Step:
+    """All bytes of the output become one: a constant that is read again and again."""
+    piece = Piece(0, 0, ((graph.tensor(tensor).bytes, 0, 1),))
     data = bytes([value & 0xFF])
     return Step("MOVE", op, _fields(piece, constant=True), {"output": graph.storage(tensor)}, {"input": data})
+
+
+def _zero_point(tensor: Tensor) -> int:
+    return quant_of(tensor).zero_point if tensor.quant else 0
 
 
 def _steps(graph: Graph, op: Op, source: int, target: int, taken: Array, put: Array) -> list[Step]:
@@ -166,7 +168,7 @@ def _steps(graph: Graph, op: Op, source: int, target: int, taken: Array, put: Ar
         return [_gather(graph, op, source, target, ins)]
     if len(pieces) > _MANY:
         raise refuse(graph, op, f"moves elements in {len(pieces)} pieces", f"supported are {_MANY}")
-    return [_move(graph, op, source, target, piece) for piece in pieces]
+    return [move_piece(graph, op, source, target, piece) for piece in pieces]
 
 
 def _bytes(elements: Array, item: int) -> Array:
@@ -222,7 +224,8 @@ def _fields(piece: Piece, constant: bool) -> dict[str, Any]:
     return {"count": counts, "in_stride": ins, "out_stride": outs, "constant": int(constant)}
 
 
-def _move(graph: Graph, op: Op, source: int, target: int, piece: Piece) -> Step:
+def move_piece(graph: Graph, op: Op, source: int, target: int, piece: Piece) -> Step:
+    """One piece of an input, or of a constant, goes to the output."""
     data = graph.tensor(source).data
     operands = {"output": graph.storage(target)} | ({} if data is not None else {"input": graph.storage(source)})
     constants = {"input": data.tobytes()} if data is not None else {}

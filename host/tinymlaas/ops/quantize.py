@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,14 +76,19 @@ def _lower(graph: Graph, op: Op, target: str) -> Step:
     source, result = graph.tensor(op.inputs[0]), output(graph, op)
     if source.dtype in ("int8", "uint8") and result.dtype in ("int8", "uint8"):
         return lookup_step(graph, op, op.inputs[0], _requantised(graph, op, all_bytes(source.dtype)).view(np.uint8))
-    mantissa, shift = q.quantize_multiplier(_real(graph, op))
-    fields = {
-        "count": source.size, "multiplier": mantissa, "shift": shift,
-        "in_zero_point": quant_of(source).zero_point, "out_zero_point": quant_of(result).zero_point,
-        "in_dtype": DTYPES[source.dtype], "out_dtype": DTYPES[result.dtype],
-    }  # fmt: skip
+    step = rescaling(graph, op, _real(graph, op))
+    zero_points = {"in_zero_point": quant_of(source).zero_point, "out_zero_point": quant_of(result).zero_point}
+    return replace(step, fields=step.fields | zero_points)
+
+
+def rescaling(graph: Graph, op: Op, real: float) -> Step:
+    """The input's integers times ``real``, as the output's."""
+    source, result = graph.tensor(op.inputs[0]), output(graph, op)
+    mantissa, shift = q.quantize_multiplier(real)
+    fields = {"count": source.size, "multiplier": mantissa, "shift": shift}
+    types = {"in_dtype": DTYPES[source.dtype], "out_dtype": DTYPES[result.dtype]}
     operands = {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])}
-    return Step("QUANTIZE", op, fields, operands)
+    return Step("QUANTIZE", op, fields | types, operands)
 
 
 SPEC = OpSpec("QUANTIZE", _parse, _check, _evaluate, _lower, lambda graph, op: 0)
