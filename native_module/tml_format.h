@@ -70,7 +70,10 @@
 #define TML_OP_LSTM (17)
 #define TML_OP_RESIZE_BILINEAR (18)
 #define TML_OP_BATCH_MATMUL (19)
-#define TML_N_OPS (20)
+#define TML_OP_POOL_INT16 (20)
+#define TML_OP_SIGMOID_INT16 (21)
+#define TML_OP_SOFTMAX_INT16 (22)
+#define TML_N_OPS (23)
 
 // Every operator: X(NAME, name), in the order of their codes from 1.
 #define TML_OPERATORS(X) \
@@ -92,7 +95,10 @@
     X(SVDF, svdf) \
     X(LSTM, lstm) \
     X(RESIZE_BILINEAR, resize_bilinear) \
-    X(BATCH_MATMUL, batch_matmul)
+    X(BATCH_MATMUL, batch_matmul) \
+    X(POOL_INT16, pool_int16) \
+    X(SIGMOID_INT16, sigmoid_int16) \
+    X(SOFTMAX_INT16, softmax_int16)
 
 typedef struct {
     uint8_t magic[4]; // 0: the bytes 54 4D 4C 1A ('TML', SUB)
@@ -239,7 +245,10 @@ typedef struct {
     int8_t out_zero_point; // 37: zero point of the output
     int8_t act_min; // 38: lowest output value
     int8_t act_max; // 39: highest output value
-    uint8_t reserved_[24]; // 40: zero
+    int16_t wide_min; // 40: of int16: lowest output value; its zero points are 0, act_min and act_max unused
+    int16_t wide_max; // 42: of int16: highest output value
+    uint8_t function; // 44: of POOL_INT16: 0 maximum, 1 average
+    uint8_t reserved_[19]; // 45: zero
 } tml_pool_t;
 
 typedef struct {
@@ -335,7 +344,9 @@ typedef struct {
     uint8_t constants; // 53: bit 0: input, bit 1: input2 is a file offset of constants
     uint8_t broadcast1; // 54: bit d: input has one element along dimension d
     uint8_t broadcast2; // 55: the same, of input2
-    uint8_t reserved_[8]; // 56: zero
+    int16_t wide_min; // 56: of int16: lowest output value; its zero points are 0, act_min and act_max unused
+    int16_t wide_max; // 58: of int16: highest output value
+    uint8_t reserved_[4]; // 60: zero
 } tml_binary_t;
 
 typedef struct {
@@ -449,6 +460,34 @@ typedef struct {
     uint16_t flags; // 2: operator-specific; zero where none are defined
     uint32_t input; // 4: arena offset of the input
     uint32_t output; // 8: arena offset of the output
+    uint32_t count; // 12: elements
+    uint32_t table; // 16: file offset of 256 u16: sigmoid(i / 24) * 65536
+    uint16_t multiplier; // 20: with shift: input scale * 3 * 2^12; up to 32767
+    uint8_t shift; // 22: to the right, 0 to 31
+    uint8_t function; // 23: 0 LOGISTIC, 1 TANH
+    uint8_t reserved_[40]; // 24: zero
+} tml_sigmoid_int16_t;
+
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint32_t rows; // 12: rows
+    uint32_t depth; // 16: length of a row
+    uint32_t tables; // 20: file offset of 513 i16: exp(x) for x from -10 to 0; and as many: 1 / (1 + x) from 0 to 1
+    int32_t multiplier; // 24: Q31 of beta * input scale * 6553.5
+    int32_t shift; // 28: -31 to 30
+    uint8_t reserved_[32]; // 32: zero
+} tml_softmax_int16_t;
+
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
     uint32_t scale_h; // 12: distance of two rows of the output
     uint32_t scale_w; // 16: distance of two columns of the output
     int32_t offset_h; // 20: place of the first row, from -512; below 0 counts as 0
@@ -502,6 +541,8 @@ typedef union {
     tml_quantize_t quantize;
     tml_svdf_t svdf;
     tml_lstm_t lstm;
+    tml_sigmoid_int16_t sigmoid_int16;
+    tml_softmax_int16_t softmax_int16;
     tml_resize_bilinear_t resize_bilinear;
     tml_batch_matmul_t batch_matmul;
 } tml_record_t;

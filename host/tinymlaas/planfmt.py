@@ -245,6 +245,10 @@ _RANGE = (
     Field("act_min", "i8", "lowest output value"),
     Field("act_max", "i8", "highest output value"),
 )
+_WIDE_RANGE = (
+    Field("wide_min", "i16", "of int16: lowest output value; its zero points are 0, act_min and act_max unused"),
+    Field("wide_max", "i16", "of int16: highest output value"),
+)
 _AUX = (
     Field("aux", "u32", "file offset of variant-specific constants; 0 = none"),
     Field("aux_bytes", "u32", "size of the same"),
@@ -274,7 +278,7 @@ RECORDS = {
     "pool": Layout(
         "pool",
         "Average (rounds half away from zero) or maximum over the part of the window inside the input. in_c = out_c.",
-        _HEAD + _IMAGE + _RANGE,
+        (*_HEAD, *_IMAGE, *_RANGE, *_WIDE_RANGE, Field("function", "u8", "of POOL_INT16: 0 maximum, 1 average")),
     ),
     "add": Layout(
         "add",
@@ -328,7 +332,8 @@ RECORDS = {
     "binary": Layout(
         "binary",
         "A function of two operands that broadcast against each other: rows of four dimensions, innermost last. Comparisons "
-        "give 1 or 0; SELECT copies input2 where input is not 0 and leaves the rest as it is.",
+        "give 1 or 0; SELECT copies input2 where input is not 0 and leaves the rest as it is. With bit 0 of flags: int16, and ADD to "
+        "PRELU only.",
         (
             *_HEAD,
             Field("input2", "u32", "arena offset of the second input"),
@@ -345,11 +350,13 @@ RECORDS = {
             Field("constants", "u8", "bit 0: input, bit 1: input2 is a file offset of constants"),
             Field("broadcast1", "u8", "bit d: input has one element along dimension d"),
             Field("broadcast2", "u8", "the same, of input2"),
+            *_WIDE_RANGE,
         ),
     ),
     "reduce": Layout(
         "reduce",
-        "Two dimensions are kept, two are reduced; the output is [count[0]][count[1]], for ARG_MAX and ARG_MIN of i32. A mean is a SUM.",
+        "Two dimensions are kept, two are reduced; the output is [count[0]][count[1]], for ARG_MAX and ARG_MIN of i32. A mean is a SUM. "
+        "With bit 0 of flags: int16, and SUM only.",
         (
             *_HEAD,
             Field("count", "u32", "elements along the kept, then the reduced dimensions", 4),
@@ -449,6 +456,34 @@ RECORDS = {
             Field("out_zero_point", "i8", "zero point of hidden state and output"),
         ),
     ),
+    "sigmoid_int16": Layout(
+        "sigmoid_int16",
+        "1 / (1 + exp(-x)) or tanh(x) of int16, from a table between whose entries lie straight lines. Output may be the input.",
+        (
+            *_HEAD,
+            Field("count", "u32", "elements"),
+            Field("table", "u32", "file offset of 256 u16: sigmoid(i / 24) * 65536"),
+            Field("multiplier", "u16", "with shift: input scale * 3 * 2^12; up to 32767"),
+            Field("shift", "u8", "to the right, 0 to 31"),
+            Field("function", "u8", "0 LOGISTIC, 1 TANH"),
+        ),
+    ),
+    "softmax_int16": Layout(
+        "softmax_int16",
+        "Over the last dimension; input [rows][depth] of int16, output the same with scale 1/32768. Output may be the input.",
+        (
+            *_HEAD,
+            Field("rows", "u32", "rows"),
+            Field("depth", "u32", "length of a row"),
+            Field(
+                "tables",
+                "u32",
+                "file offset of 513 i16: exp(x) for x from -10 to 0; and as many: 1 / (1 + x) from 0 to 1",
+            ),
+            Field("multiplier", "i32", "Q31 of beta * input scale * 6553.5"),
+            Field("shift", "i32", "-31 to 30"),
+        ),
+    ),
     "resize_bilinear": Layout(
         "resize_bilinear",
         "Each output pixel from the four round its place, offset + i * scale in 1/1024 of an input pixel.",
@@ -510,6 +545,9 @@ OPERATORS = {
     "LSTM": (17, "lstm"),
     "RESIZE_BILINEAR": (18, "resize_bilinear"),
     "BATCH_MATMUL": (19, "batch_matmul"),
+    "POOL_INT16": (20, "pool"),
+    "SIGMOID_INT16": (21, "sigmoid_int16"),
+    "SOFTMAX_INT16": (22, "softmax_int16"),
 }
 _RUNTIME_2 = 10  # the lowest code that came with runtime version 2
 

@@ -72,12 +72,17 @@ def multiply_by_quantized_multiplier(x: Array, multiplier: Array | int, shift: A
 
 
 def requantize(
-    acc: Array, multiplier: Array | int, shift: Array | int, zero_point: int, limits: tuple[int, int]
+    acc: Array,
+    multiplier: Array | int,
+    shift: Array | int,
+    zero_point: int,
+    limits: tuple[int, int],
+    dtype: str = "int8",
 ) -> Array:
-    """Accumulators → int8: wrap to int32, scale, add the zero point, clamp."""
+    """Accumulators → int8 or int16: wrap to int32, scale, add the zero point, clamp."""
     scaled = multiply_by_quantized_multiplier(wrap32(acc), multiplier, shift)
     clamped: Array = np.clip(scaled + zero_point, *limits)
-    return clamped.astype(np.int8)
+    return clamped.astype(dtype)
 
 
 def saturate(x: Array, low: int = INT8_MIN, high: int = INT8_MAX) -> Array:

@@ -125,9 +125,10 @@ _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] 
     "DEPTHWISE_CONV_2D": _image,
     "AVERAGE_POOL_2D": _image,
     "MAX_POOL_2D": _image,
+    "POOL_INT16": _image,
     "FULLY_CONNECTED": lambda f: ((f["rows"], f["in_features"]), (f["rows"], f["out_features"])),
     "ADD": lambda f: ((f["count"],), (f["count"],)),
-    "SOFTMAX": lambda f: ((f["rows"], f["depth"]), (f["rows"], f["depth"])),
+    **dict.fromkeys(("SOFTMAX", "SOFTMAX_INT16"), lambda f: ((f["rows"], f["depth"]), (f["rows"], f["depth"]))),
     "PAD": _pad,
     "COPY": lambda f: ((f["count"],), (f["count"],)),
     "LOOKUP": lambda f: ((f["count"],), (f["count"],)),
@@ -135,6 +136,7 @@ _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] 
     "REDUCE": _reduce,
     "MOVE": _move,
     "GATHER": lambda f: ((f["in_bytes"],), (f["count"], f["run"])),
+    "SIGMOID_INT16": lambda f: ((f["count"],), (f["count"],)),
     "QUANTIZE": lambda f: ((f["count"],), (f["count"],)),
     "RESIZE_BILINEAR": lambda f: (
         (f["images"], f["in_h"], f["in_w"], f["channels"]),
@@ -177,7 +179,10 @@ def _item_bytes(operator: str, f: Fields) -> tuple[int, int]:
         return DTYPE_BYTES[a], DTYPE_BYTES[b]
     if operator == "REDUCE" and f["function"] >= REDUCE_FUNCTIONS["ARG_MAX"]:
         return 1, 4
-    return 1, 2 if operator == "SOFTMAX" and f["flags"] else 1
+    if operator.endswith("_INT16"):
+        return 2, 2
+    item = 2 if f["flags"] else 1  # of what comes out; only SOFTMAX takes int8 nevertheless
+    return 1 if operator == "SOFTMAX" else item, item
 
 
 def _operands(operator: str, f: Fields, in_shape: tuple[int, ...]) -> tuple[tuple[tuple[int, int], ...], int]:
@@ -185,7 +190,7 @@ def _operands(operator: str, f: Fields, in_shape: tuple[int, ...]) -> tuple[tupl
     size = math.prod(in_shape) * _item_bytes(operator, f)[0]
     found = [(name, size) for name in ("input", "input2") if name in f]
     if operator == "BINARY":
-        found[1] = "input2", math.prod(_operand_shape(f, "broadcast2"))
+        found[1] = "input2", math.prod(_operand_shape(f, "broadcast2")) << f["flags"]
     if operator == "BATCH_MATMUL":
         found[1] = "input2", math.prod(_matrix(f, 2))
     mask: int = f.get("constants", 0) | f.get("constant", 0)

@@ -65,6 +65,15 @@
 #ifndef TML_KERNEL_gather
 #define TML_KERNEL_gather tml_ref_gather
 #endif
+#ifndef TML_KERNEL_pool_int16
+#define TML_KERNEL_pool_int16 tml_ref_pool_int16
+#endif
+#ifndef TML_KERNEL_sigmoid_int16
+#define TML_KERNEL_sigmoid_int16 tml_ref_sigmoid_int16
+#endif
+#ifndef TML_KERNEL_softmax_int16
+#define TML_KERNEL_softmax_int16 tml_ref_softmax_int16
+#endif
 
 // Small builds leave operators out: with -DTML_NO_SOFTMAX the entries of SOFTMAX are NULL and nothing refers to its code.
 // TML_ENTRY(TML_NO_X, f) is f, or NULL where TML_NO_X is defined as 1: then pasting makes a second argument appear.

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.models import SINGLE_OPS
+from tests.support.small_int16 import small_int16, small_int16_tflite
 from tests.support.small_module import (
     remembering_tflite,
     small_module,
@@ -35,6 +36,8 @@ def main() -> None:
     _write(MODELS / "every_operator.tflite", small_tflite())
     _write(MODELS / "streaming.tflite", streaming_tflite())
     _write(MODELS / "remembering.tflite", remembering_tflite())
+    _write(MODELS / "int16.tflite", small_int16_tflite())
+    _write(MODULES / "int16.tml", small_int16())
     _write(MODULES / "every_operator.tml", small_module())
     _write(MODULES / "remembering.tml", small_remembering())
     _write(MODULES / "streaming.tml", small_streaming())

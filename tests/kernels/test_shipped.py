@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.kernels import Case, arena_of, channel_stream, random_bytes
 from tinymlaas.ops import scratch as scratch_bytes
-from tinymlaas.ops.lstm import sigmoid_table
+from tinymlaas.ops import sigmoid
 from tinymlaas.ops.window import Window
 from tinymlaas.planfmt import BINARY_FUNCTIONS, REDUCE_FUNCTIONS, SCALE
 
@@ -288,7 +288,7 @@ def lstm_cases(draw):
         SCALE.pack({"multiplier": int(rng.integers(2**30, 2**31)), "shift": draw(st.integers(-31, 30))})
         for _ in range(8)
     )
-    table = sigmoid_table().tobytes() if draw(st.booleans()) else random_bytes(rng, 512, "random")
+    table = sigmoid.table().tobytes() if draw(st.booleans()) else random_bytes(rng, 512, "random")
     constants, places = table + scales, {"table": 0, "scales": 512}
     for name, size in (("bias", 32 * units), ("weights", 4 * units * (n_in + units))):
         places[name] = len(constants)

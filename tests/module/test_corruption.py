@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.small_int16 import small_int16
 from tests.support.small_module import small_module, small_remembering, small_streaming
 from tinymlaas.planfmt import OPERATORS
 from tinymlaas.sign import new_key, sign
@@ -16,6 +17,7 @@ MODULES = {
     "signed": sign(small_module(), new_key(), 1),
     "streaming": small_streaming(),
     "remembering": small_remembering(),
+    "int16": small_int16(),
 }
 
 

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from tests.support.small_int16 import small_int16
 from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
 from tinymlaas.compile import compile_model, plan_graph
 from tinymlaas.evaluate import evaluate
@@ -172,4 +173,5 @@ def small_remembering() -> bytes:
 
 def module_with(op: str) -> bytes:
     """A small module in which a kernel occurs."""
-    return next(m for m in (small_module(), small_remembering()) if op in {name for name, _ in unpack(m).records})
+    modules = (small_module(), small_remembering(), small_int16())
+    return next(m for m in modules if op in {name for name, _ in unpack(m).records})

@@ -8,9 +8,11 @@ import numpy as np
 
 from .. import quant as q
 from ..graph import Array, Graph, Op
+from ..plan import Step
 from ..tflite.reader import Table
+from . import binary
 from .checks import multiplier, output, quant_of
-from .lookup import check_unary, spec
+from .lookup import check_either, spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ def _parse(options: Table) -> Abs:
 
 
 def _check(graph: Graph, op: Op) -> None:
-    check_unary(graph, op)
+    check_either(graph, op)
     multiplier(graph, op, _real(graph, op), "ratio of scales")
 
 
@@ -33,12 +35,12 @@ def _real(graph: Graph, op: Op) -> float:
 
 def _function(graph: Graph, op: Op, x: Array) -> Array:
     distance = np.abs(x - quant_of(graph.tensor(op.inputs[0])).zero_point)
-    return q.requantize(
-        distance,
-        *q.quantize_multiplier(_real(graph, op)),
-        quant_of(output(graph, op)).zero_point,
-        (q.INT8_MIN, q.INT8_MAX),
-    )
+    return binary.requantised(graph, op, distance, q.quantize_multiplier(_real(graph, op)))
 
 
-SPEC = spec("ABS", _parse, _check, _function)
+def _wide(graph: Graph, op: Op) -> Step:
+    scale = q.quantize_multiplier(_real(graph, op))
+    return binary.sloped(graph, op, scale, scale, -1, q.LIMITS["int16"])
+
+
+SPEC = spec("ABS", _parse, _check, _function, _wide)

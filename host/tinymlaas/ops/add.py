@@ -1,6 +1,6 @@
-"""ADD of two operands, each with its own scale, brought to a common one with 20 bits to spare.
+"""ADD of two operands, each with its own scale, brought to a common one with 20 bits to spare, int16 with 15.
 
-Two activations of one shape have a kernel of their own, which targets make faster.
+Two activations of int8 of one shape have a kernel of their own, which targets make faster.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from .binary import Fused as Add
 from .checks import multiplier, output, quant_of
 from .weighted import range_fields
 
-_LEFT_SHIFT = 20
+_LEFT_SHIFTS = {"int8": 20, "int16": 15}
 
 
 def _check(graph: Graph, op: Op) -> None:
-    binary.check_operands(graph, op)
+    binary.check_operands(graph, op, tuple(_LEFT_SHIFTS))
     for real in _reals(graph, op):
         multiplier(graph, op, real, "ratio of scales", max_shift=0)
 
@@ -27,14 +27,19 @@ def _reals(graph: Graph, op: Op) -> tuple[float, float, float]:
     """Multipliers of the inputs and of their sum, as ``CalculateOpDataAdd``."""
     a, b = (quant_of(graph.tensor(t)).scale for t in op.inputs)
     common = 2.0 * max(a, b)
-    return a / common, b / common, common / ((1 << _LEFT_SHIFT) * quant_of(output(graph, op)).scale)
+    return (
+        a / common,
+        b / common,
+        common / ((1 << _LEFT_SHIFTS[output(graph, op).dtype]) * quant_of(output(graph, op)).scale),
+    )
 
 
 def _function(graph: Graph, op: Op, a: Array, b: Array) -> Array:
     first, second, whole = (q.quantize_multiplier(r) for r in _reals(graph, op))
-    left = binary.scaled(binary.centred(graph, op, 0, a), _LEFT_SHIFT, first)
-    right = binary.scaled(binary.centred(graph, op, 1, b), _LEFT_SHIFT, second)
-    return q.requantize(left + right, *whole, quant_of(output(graph, op)).zero_point, binary.limits(graph, op))
+    bits = _LEFT_SHIFTS[output(graph, op).dtype]
+    left = binary.scaled(binary.centred(graph, op, 0, a), bits, first)
+    right = binary.scaled(binary.centred(graph, op, 1, b), bits, second)
+    return binary.requantised(graph, op, left + right, whole)
 
 
 def _numbers(graph: Graph, op: Op) -> dict[str, int]:
@@ -43,7 +48,7 @@ def _numbers(graph: Graph, op: Op) -> dict[str, int]:
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
     a, b = (graph.tensor(t) for t in op.inputs)
-    if a.shape != b.shape or a.data is not None or b.data is not None:
+    if a.shape != b.shape or a.data is not None or b.data is not None or binary.is_wide(graph, op):
         return binary.lower_binary(graph, op, _function, _numbers)
     fields = {"count": output(graph, op).size, "in2_zero_point": quant_of(b).zero_point} | _numbers(graph, op)
     operands = {"input": op.inputs[0], "input2": op.inputs[1], "output": op.outputs[0]}

@@ -20,7 +20,7 @@ def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     count = sum(tap for _, _, tap in w.taps(inside, 0)) + np.zeros_like(total)
     mean = np.sign(total) * ((np.abs(total) + count // 2) // count)
     limits = activation_limits(graph, op, op.attrs.activation)
-    return [np.clip(mean, *limits).astype(np.int8).reshape(output(graph, op).shape)]
+    return [np.clip(mean, *limits).astype(image.dtype).reshape(output(graph, op).shape)]
 
 
 SPEC = OpSpec("AVERAGE_POOL_2D", pool.parse, pool.check, _evaluate, pool.lower, pool.macs)

@@ -1,4 +1,4 @@
-"""What functions of two int8 operands share: broadcasting, constants, and the table that a function of one variable becomes."""
+"""What functions of two int8 or int16 operands share: broadcasting, constants, and the table that a function of one variable becomes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ..tflite.reader import Table
 from .base import OpSpec
 from .checks import (
     activation_limits,
+    activation_output,
     inconsistent,
     int8_operand,
-    int8_output,
     operand_count,
     output,
     present,
@@ -33,7 +33,7 @@ from .lookup import all_bytes, lookup_step
 
 RANK = 4  # of the record, after dimensions that broadcast alike are joined
 
-# (graph, op, a, b as int64) → int8, broadcasting: the definition.
+# (graph, op, a, b as int64) → the output's values, broadcasting: the definition.
 Function = Callable[[Graph, Op, Array, Array], Array]
 # (graph, op) → the record's multipliers, shifts and whatever else only this function has.
 Numbers = Callable[[Graph, Op], dict[str, int]]
@@ -76,11 +76,12 @@ def spec(
     return OpSpec(code, parse, check, evaluate, lower, lambda graph, op: 0)
 
 
-def check_operands(graph: Graph, op: Op) -> None:
-    """Check two int8 operands that broadcast to the output, at least one of them computed by the model."""
+def check_operands(graph: Graph, op: Op, dtypes: tuple[str, ...] = ("int8",)) -> None:
+    """Check two operands of one of some types that broadcast to the output, at least one of them computed by the model."""
     operand_count(graph, op, 2, 2)
-    check_broadcast(graph, op, int8_operand(graph, op, 0, "first input"), int8_operand(graph, op, 1, "second input"))
-    int8_output(graph, op)
+    first = int8_operand(graph, op, 0, "first input", dtypes)
+    check_broadcast(graph, op, first, int8_operand(graph, op, 1, "second input", (first.dtype,)))
+    activation_output(graph, op, first.dtype)
     activation_limits(graph, op, getattr(op.attrs, "activation", "NONE"))
 
 
@@ -105,6 +106,17 @@ def limits(graph: Graph, op: Op) -> tuple[int, int]:
     return activation_limits(graph, op, getattr(op.attrs, "activation", "NONE"))
 
 
+def is_wide(graph: Graph, op: Op) -> bool:
+    """Whether a checked operator computes with int16."""
+    return output(graph, op).dtype == "int16"
+
+
+def requantised(graph: Graph, op: Op, x: Array, scale: tuple[int, int]) -> Array:
+    """Scaled, with the output's zero point, within its limits."""
+    result = output(graph, op)
+    return q.requantize(x, *scale, quant_of(result).zero_point, limits(graph, op), result.dtype)
+
+
 def centred(graph: Graph, op: Op, position: int, x: Array) -> Array:
     """An operand without its zero point."""
     return x - quant_of(graph.tensor(op.inputs[position])).zero_point
@@ -119,7 +131,8 @@ def scales(graph: Graph, op: Op) -> tuple[float, float, float]:
 def lower_binary(graph: Graph, op: Op, function: Function, numbers: Numbers) -> Step:
     """The step of a checked operator."""
     a, b = (graph.tensor(t) for t in op.inputs)
-    if op.inputs[0] == op.inputs[1] or 1 in (_constant_size(a), _constant_size(b)):
+    unary = op.inputs[0] == op.inputs[1] or 1 in (_constant_size(a), _constant_size(b))
+    if unary and not is_wide(graph, op):
         return _lower_unary(graph, op, function)
     shape, alone = joined_shape(output(graph, op).shape, (a.shape, b.shape))
     lead = RANK - len(shape)
@@ -128,7 +141,7 @@ def lower_binary(graph: Graph, op: Op, function: Function, numbers: Numbers) -> 
         "broadcast1": mask(alone[0]) << lead,
         "broadcast2": mask(alone[1]) << lead,
         "constants": (a.data is not None) + 2 * (b.data is not None),
-        **_range(graph, op),
+        **(wide_range(limits(graph, op)) if is_wide(graph, op) else _range(graph, op)),
         **numbers(graph, op),
     }
     fields.setdefault("function", BINARY_FUNCTIONS.get(op.code))
@@ -136,6 +149,31 @@ def lower_binary(graph: Graph, op: Op, function: Function, numbers: Numbers) -> 
     constants = {n: values(graph.tensor(t)).tobytes() for n, t in inputs.items() if graph.tensor(t).data is not None}
     operands = {n: graph.storage(t) for n, t in inputs.items() if n not in constants}
     return Step("BINARY", op, fields, operands | {"output": graph.storage(op.outputs[0])}, constants)
+
+
+def wide_range(limits: tuple[int, int]) -> dict[str, int]:
+    """Fields of what computes with int16: no zero points."""
+    return {"flags": 1, "wide_min": limits[0], "wide_max": limits[1]}
+
+
+def sloped(
+    graph: Graph, op: Op, above: tuple[int, int], below: tuple[int, int], factor: int, limits: tuple[int, int]
+) -> Step:
+    """The step of a function of one int16: times ``above`` from zero on, times ``below`` and a factor, 1 or -1, below zero."""
+    (m1, s1), (m2, s2) = above, below
+    fields = {
+        "shape": [1, 1, 1, output(graph, op).size],
+        "broadcast2": 0b1111,
+        "constants": 2,
+        "multiplier1": m1,
+        "shift1": s1,
+        "out_multiplier": m2,
+        "out_shift": s2,
+        "function": BINARY_FUNCTIONS["PRELU"],
+        **wide_range(limits),
+    }
+    operands = {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])}
+    return Step("BINARY", op, fields, operands, {"input2": np.array([factor], "<i2").tobytes()})
 
 
 def _range(graph: Graph, op: Op) -> dict[str, int]:

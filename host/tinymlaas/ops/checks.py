@@ -66,10 +66,10 @@ def int8_input(graph: Graph, op: Op, position: int = 0, role: str = "input") -> 
     return tensor
 
 
-def int8_operand(graph: Graph, op: Op, position: int, role: str) -> Tensor:
-    """Check that an input is quantised int8, an activation or a constant."""
+def int8_operand(graph: Graph, op: Op, position: int, role: str, dtypes: tuple[str, ...] = ("int8",)) -> Tensor:
+    """Check that an input is quantised int8, or another of some types, an activation or a constant."""
     tensor = operand(graph, op, position, role)
-    _activation(graph, op, tensor, role, ("int8",))
+    _activation(graph, op, tensor, role, dtypes)
     return tensor
 
 
@@ -87,12 +87,14 @@ _DTYPE_REMEDY = {
 }
 
 
-def activation_input(graph: Graph, op: Op, position: int = 0, role: str = "input") -> Tensor:
+def activation_input(
+    graph: Graph, op: Op, position: int = 0, role: str = "input", dtypes: tuple[str, ...] = tuple(q.LIMITS)
+) -> Tensor:
     """Check that an input is a quantised activation: int8, or int16 with the zero point 0."""
     tensor = operand(graph, op, position, role)
     if tensor.data is not None:
         raise refuse(graph, op, f"{role} '{tensor.name}' is a constant", "fold it when converting the model")
-    _activation(graph, op, tensor, role, tuple(q.LIMITS))
+    _activation(graph, op, tensor, role, dtypes)
     return tensor
 
 

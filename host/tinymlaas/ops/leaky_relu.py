@@ -8,10 +8,12 @@ import numpy as np
 
 from .. import quant as q
 from ..graph import Array, Graph, Op
+from ..plan import Step
 from ..tflite import schema
 from ..tflite.reader import Table
+from . import binary
 from .checks import multiplier, output, quant_of, refuse
-from .lookup import check_unary, spec
+from .lookup import check_either, spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ def _parse(options: Table) -> LeakyRelu:
 
 
 def _check(graph: Graph, op: Op) -> None:
-    check_unary(graph, op)
+    check_either(graph, op)
     if not 0 <= op.attrs.alpha < 1e6:
         raise refuse(graph, op, f"alpha is {op.attrs.alpha:g}", "supported are numbers from 0")
     for real in _reals(graph, op):
@@ -44,7 +46,12 @@ def _function(graph: Graph, op: Op, x: Array) -> Array:
     centred = x - quant_of(graph.tensor(op.inputs[0])).zero_point
     sides = (q.multiply_by_quantized_multiplier(centred, *m) for m in (above, below))
     scaled = np.where(centred >= 0, *sides)
-    return q.saturate(scaled + quant_of(output(graph, op)).zero_point)
+    return q.saturate(scaled + quant_of(output(graph, op)).zero_point, *q.LIMITS[output(graph, op).dtype])
 
 
-SPEC = spec("LEAKY_RELU", _parse, _check, _function)
+def _wide(graph: Graph, op: Op) -> Step:
+    above, below = (q.quantize_multiplier(r) for r in _reals(graph, op))
+    return binary.sloped(graph, op, above, below, 1, q.LIMITS["int16"])
+
+
+SPEC = spec("LEAKY_RELU", _parse, _check, _function, _wide)

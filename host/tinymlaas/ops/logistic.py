@@ -1,4 +1,4 @@
-"""LOGISTIC, 1 / (1 + exp(-x)), with output scale 1/256 and zero point -128."""
+"""LOGISTIC, 1 / (1 + exp(-x)), with output scale 1/256 and zero point -128, of int16 1/32768 and 0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from .. import quant as q
 from ..graph import Array, Graph, Op
 from ..tflite.reader import Table
 from .checks import output, quant_of, refuse
-from .lookup import check_unary, spec
+from .lookup import check_either, spec
+from .sigmoid import check_wide, evaluate_wide, lower_wide
 
 _INTEGER_BITS = 4  # of the scaled input
 
@@ -25,7 +26,14 @@ def _parse(options: Table) -> Logistic:
 
 
 def _check(graph: Graph, op: Op) -> None:
-    check_unary(graph, op)
+    check_either(graph, op)
+    if output(graph, op).dtype == "int16":
+        check_wide(graph, op)
+    else:
+        _check_narrow(graph, op)
+
+
+def _check_narrow(graph: Graph, op: Op) -> None:
     quant = quant_of(output(graph, op))
     if (quant.scale, quant.zero_point) != (1 / 256, -128):
         found = f"output scale {quant.scale:g}, zero point {quant.zero_point}"
@@ -52,9 +60,11 @@ def saturating(graph: Graph, op: Op, x: Array) -> tuple[Array, Array]:
 
 
 def _function(graph: Graph, op: Op, x: Array) -> Array:
+    if output(graph, op).dtype == "int16":
+        return evaluate_wide(graph, op, x)
     scaled, outside = saturating(graph, op, x)
     inside = q.saturate(q.rounding_divide_by_pot(q.logistic(scaled), 31 - 8) - 128)
     return np.select([outside < 0, outside > 0], [q.INT8_MIN, q.INT8_MAX], inside)
 
 
-SPEC = spec("LOGISTIC", _parse, _check, _function)
+SPEC = spec("LOGISTIC", _parse, _check, _function, lower_wide)

@@ -1,4 +1,7 @@
-"""What operators share that map one byte to one byte: a table of 256 results, computed here, is all that the device needs."""
+"""What operators share that map one byte to one byte: a table of 256 results, computed here, is all that the device needs.
+
+Some take int16 too and compute each element.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,40 @@ from ..graph import Array, Graph, Op
 from ..plan import Step
 from ..tflite.reader import Table
 from .base import OpSpec
-from .checks import int8_input, int8_output, operand_count, output, present, same_shape
+from .checks import (
+    activation_input,
+    activation_output,
+    int8_input,
+    int8_output,
+    operand_count,
+    output,
+    present,
+    same_shape,
+)
 
 # (graph, op, all values of the input as int64) → the output's values, already within its type.
 Function = Callable[[Graph, Op, Array], Array]
 
 
-def spec(code: str, parse: Callable[[Table], Any], check: Callable[[Graph, Op], None], function: Function) -> OpSpec:
-    """An operator that is a function of one int8."""
+def spec(
+    code: str,
+    parse: Callable[[Table], Any],
+    check: Callable[[Graph, Op], None],
+    function: Function,
+    wide: Callable[[Graph, Op], Step] | None = None,
+) -> OpSpec:
+    """An operator that is a function of one int8, or also of one int16, whose step ``wide`` gives."""
 
     def evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
         x = present(inputs[0])
+        if x.dtype == np.int16:
+            return [function(graph, op, x.astype(np.int64)).astype(np.int16)]
         table = _table(graph, op, function).view(output(graph, op).dtype)
         return [table[np.ascontiguousarray(x).view(np.uint8)].reshape(output(graph, op).shape)]
 
     def lower(graph: Graph, op: Op, target: str) -> Step:
+        if wide is not None and output(graph, op).dtype == "int16":
+            return wide(graph, op)
         return lookup_step(graph, op, op.inputs[0], _table(graph, op, function))
 
     return OpSpec(code, parse, check, evaluate, lower, lambda graph, op: 0)
@@ -36,6 +58,13 @@ def check_unary(graph: Graph, op: Op) -> None:
     operand_count(graph, op, 1, 1)
     source, result = int8_input(graph, op), int8_output(graph, op)
     same_shape(graph, op, result.shape, source.shape, "output")
+
+
+def check_either(graph: Graph, op: Op) -> None:
+    """Check one input, int8 or int16, and an output of the same type and shape."""
+    operand_count(graph, op, 1, 1)
+    source = activation_input(graph, op)
+    same_shape(graph, op, activation_output(graph, op, source.dtype).shape, source.shape, "output")
 
 
 def lookup_step(graph: Graph, op: Op, source: int, table: Array) -> Step:

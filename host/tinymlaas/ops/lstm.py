@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from ..plan import Step
 from ..planfmt import SCALE
 from ..tflite import schema
 from ..tflite.reader import Table
+from . import sigmoid
 from .base import OpSpec
 from .checks import (
     constant,
@@ -154,38 +154,13 @@ def _clip(graph: Graph, op: Op) -> int:
     return int(min(op.attrs.cell_clip / quant_of(graph.tensor(op.inputs[_CELL])).scale, _INT16.max))
 
 
-@cache
-def sigmoid_table() -> Array:
-    """sigmoid(i / 24) * 65536, raised by half of what chords between entries fall short: TFLite's ``sigmoid_table_uint16``."""
-    s = 1 / (1 + np.exp(-np.arange(256) / 24))
-    curvature = s * (1 - s) * (1 - 2 * s) / 24**2
-    table: Array = np.floor(65536 * (s - curvature / 16) + 0.5).astype("<u2")
-    table[-1] = 65535
-    return table
-
-
 # Definition
 
 
-def _interpolated(x: Array, bits: int) -> Array:
-    """The table at x >= 0 with ``bits`` after the point, times 2^bits."""
-    table, at = sigmoid_table().astype(np.int64), np.minimum(x >> bits, 254)
-    between = (table[at] << bits) + (x & ((1 << bits) - 1)) * (table[at + 1] - table[at])
-    return np.where(x >> bits >= 255, 65535 << bits, between)
-
-
-def _sigmoid(x: Array) -> Array:
-    """In Q3.12, result in Q0.15; ``Logistic`` of int16."""
-    y = _interpolated(np.abs(3 * x), 9)
-    return np.where(x >= 0, y + (1 << 9), (1 << 25) - y + (1 << 9) - 1) >> 10
-
-
 def _tanh(x: Array, exponent: int) -> Array:
-    """Of x at a scale of 2^exponent, result in Q0.15; ``Tanh`` of int16."""
+    """Of x at a scale of 2^exponent, result in Q0.15."""
     left = _GATE_BITS + exponent
-    x = 3 * x << left if left >= 0 else (3 * x + (1 << (-left - 1))) >> -left
-    y = _interpolated(np.abs(x), 8)
-    return np.where(x >= 0, y - (1 << 23) + (1 << 7), (1 << 23) - y + (1 << 7) - 1) >> 8
+    return sigmoid.tanh(3 * x << left if left >= 0 else (3 * x + (1 << (-left - 1))) >> -left)
 
 
 def _product(a: Array, b: Array, scale: tuple[int, int]) -> Array:
@@ -215,10 +190,10 @@ def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     rows = []
     for x in present(inputs[0]).reshape(-1, present(inputs[0]).shape[2]).astype(np.int64):
         f, i, g, o = _gates(graph, op, x - quant_of(graph.tensor(op.inputs[0])).zero_point, h - hidden.zero_point)
-        remembered = _product(_sigmoid(f), c, _FORGET)
-        c = _saturated(remembered + _product(_sigmoid(i), _tanh(g, -_GATE_BITS), into_cell))
+        remembered = _product(sigmoid.logistic(3 * f), c, _FORGET)
+        c = _saturated(remembered + _product(sigmoid.logistic(3 * i), _tanh(g, -_GATE_BITS), into_cell))
         c = q.saturate(c, -clip, clip) if clip else c
-        scaled = q.multiply_by_quantized_multiplier(_tanh(c, exponent) * _sigmoid(o), *into_hidden)
+        scaled = q.multiply_by_quantized_multiplier(_tanh(c, exponent) * sigmoid.logistic(3 * o), *into_hidden)
         h = q.saturate(scaled + hidden.zero_point)
         rows.append(h)
     kept = [a.astype(t.dtype).reshape(t.shape) for a, t in zip((h, c), _states(graph, op), strict=True)]
@@ -257,7 +232,7 @@ def _constants(graph: Graph, op: Op) -> dict[str, bytes]:
         "weights": np.concatenate([w, r], axis=2).tobytes(),
         "bias": q.wrap32(np.stack([bias - sums[0], -sums[1]], axis=2)).astype("<i4").tobytes(),
         "scales": b"".join(SCALE.pack({"multiplier": m, "shift": s}) for m, s in scales),
-        "table": sigmoid_table().tobytes(),
+        "table": sigmoid.table().tobytes(),
     }
 
 

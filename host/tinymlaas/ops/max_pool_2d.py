@@ -15,9 +15,9 @@ from .checks import activation_limits, output, present
 
 def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     image = present(inputs[0])
-    taps = (tap for _, _, tap in pool.window(graph, op).taps(image, q.INT8_MIN))
+    taps = (tap for _, _, tap in pool.window(graph, op).taps(image, q.LIMITS[image.dtype.name][0]))
     limits = activation_limits(graph, op, op.attrs.activation)
-    return [np.clip(reduce(np.maximum, taps), *limits).astype(np.int8).reshape(output(graph, op).shape)]
+    return [np.clip(reduce(np.maximum, taps), *limits).astype(image.dtype).reshape(output(graph, op).shape)]
 
 
 SPEC = OpSpec("MAX_POOL_2D", pool.parse, pool.check, _evaluate, pool.lower, pool.macs)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import quant as q
 from ..graph import Array, Graph, Op
 from . import binary
 from .checks import output, quant_of, refuse
 
 
 def _check(graph: Graph, op: Op) -> None:
-    binary.check_operands(graph, op)
+    binary.check_operands(graph, op, tuple(q.LIMITS))
     quants = [quant_of(t) for t in (*(graph.tensor(i) for i in op.inputs), output(graph, op))]
     if len({(x.scale, x.zero_point) for x in quants}) > 1:
         scales = ", ".join(f"{x.scale:g}/{x.zero_point}" for x in quants)
@@ -18,11 +19,11 @@ def _check(graph: Graph, op: Op) -> None:
 
 
 def _minimum(graph: Graph, op: Op, a: Array, b: Array) -> Array:
-    return np.minimum(a, b).astype(np.int8)
+    return np.minimum(a, b).astype(output(graph, op).dtype)
 
 
 def _maximum(graph: Graph, op: Op, a: Array, b: Array) -> Array:
-    return np.maximum(a, b).astype(np.int8)
+    return np.maximum(a, b).astype(output(graph, op).dtype)
 
 
 def _numbers(graph: Graph, op: Op) -> dict[str, int]:

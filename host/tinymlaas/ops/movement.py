@@ -129,12 +129,15 @@ def no_attributes(options: Table) -> NoAttributes:
     return NoAttributes()
 
 
-def lower_places(graph: Graph, op: Op, taken: list[Array], moved: tuple[int, ...]) -> tuple[Step, ...]:
-    """The steps that put elements in their places; ``taken``: as ``places``, for each output."""
+def lower_places(
+    graph: Graph, op: Op, taken: list[Array], moved: tuple[int, ...], filling: int | None = None
+) -> tuple[Step, ...]:
+    """The steps that put elements in their places; ``taken``: as ``places``, for each output; ``filling``: None: the zero point."""
     steps: list[Step] = []
     for tensor, numbers in zip(op.outputs, taken, strict=True):
         if (numbers == FILL).any():
-            steps.append(fill(graph, op, tensor, _zero_point(graph.tensor(tensor))))
+            value = _zero_point(graph.tensor(tensor)) if filling is None else filling
+            steps.append(fill(graph, op, tensor, value))
         first = 0
         for position in moved:
             size = graph.tensor(op.inputs[position]).size
@@ -145,9 +148,12 @@ def lower_places(graph: Graph, op: Op, taken: list[Array], moved: tuple[int, ...
 
 
 def fill(graph: Graph, op: Op, tensor: int, value: int) -> Step:
-    """All bytes of the output become one: a constant that is read again and again."""
-    piece = Piece(0, 0, ((graph.tensor(tensor).bytes, 0, 1),))
-    data = bytes([value & 0xFF])
+    """All elements of the output become one: a constant that is read again and again, of one byte where all its bytes are alike."""
+    result = graph.tensor(tensor)
+    item, data = DTYPE_BYTES[result.dtype], np.array([value]).astype(result.dtype).tobytes()
+    same = len(set(data)) == 1
+    piece = Piece(0, 0, ((result.bytes, 0, 1),) if same else ((result.size, 0, item), (item, 1, 1)))
+    data = data[:1] if same else data
     return Step("MOVE", op, _fields(piece, constant=True), {"output": graph.storage(tensor)}, {"input": data})
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from .. import quant as q
 from ..graph import Array, Graph, Op
 from . import binary
-from .checks import multiplier, output, quant_of
+from .checks import multiplier
 
 
 def _check(graph: Graph, op: Op) -> None:
-    binary.check_operands(graph, op)
+    binary.check_operands(graph, op, tuple(q.LIMITS))
     multiplier(graph, op, _real(graph, op), "ratio of scales")
 
 
@@ -20,8 +20,7 @@ def _real(graph: Graph, op: Op) -> float:
 
 def _function(graph: Graph, op: Op, a: Array, b: Array) -> Array:
     product = binary.centred(graph, op, 0, a) * binary.centred(graph, op, 1, b)
-    scale = q.quantize_multiplier(_real(graph, op))
-    return q.requantize(product, *scale, quant_of(output(graph, op)).zero_point, binary.limits(graph, op))
+    return binary.requantised(graph, op, product, q.quantize_multiplier(_real(graph, op)))
 
 
 def _numbers(graph: Graph, op: Op) -> dict[str, int]:

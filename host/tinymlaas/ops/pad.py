@@ -1,4 +1,7 @@
-"""PAD and PADV2 of up to four dimensions: PAD fills with the output's zero point, PADV2 with a constant of its own."""
+"""PAD and PADV2 of up to four dimensions: PAD fills with the output's zero point, PADV2 with a constant of its own.
+
+Of int16 they are MOVEs.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ import numpy as np
 from ..graph import Array, Graph, Op
 from ..plan import Step
 from ..tflite.reader import Table
+from . import movement
 from .base import OpSpec
 from .checks import (
+    activation_input,
+    activation_output,
     constant,
     inconsistent,
-    int8_input,
-    int8_output,
     operand_count,
     output,
     present,
@@ -41,7 +45,8 @@ def _parse(options: Table) -> Pad:
 def _check(graph: Graph, op: Op) -> None:
     operands = 3 if op.code == "PADV2" else 2
     operand_count(graph, op, operands, operands)
-    source, result = int8_input(graph, op), int8_output(graph, op)
+    source = activation_input(graph, op)
+    result = activation_output(graph, op, source.dtype)
     paddings = values(constant(graph, op, _PADDINGS, "paddings", ("int32", "int64")))
     rank = len(source.shape)
     if paddings.shape != (rank, 2) or (paddings < 0).any():
@@ -56,7 +61,7 @@ def _check(graph: Graph, op: Op) -> None:
 
 
 def _check_value(graph: Graph, op: Op) -> None:
-    value = constant(graph, op, _VALUE, "padding value", ("int8",))
+    value = constant(graph, op, _VALUE, "padding value", (output(graph, op).dtype,))
     if value.size != 1 or value.quant is None:
         raise inconsistent(graph, op, f"padding value of shape {list(value.shape)} or without a scale")
     result = quant_of(output(graph, op))
@@ -74,7 +79,17 @@ def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     return [np.pad(present(inputs[0]), present(inputs[_PADDINGS]), constant_values=_value(graph, op))]
 
 
-def _lower(graph: Graph, op: Op, target: str) -> Step:
+def _wide(graph: Graph, op: Op) -> tuple[Step, ...]:
+    source = graph.tensor(op.inputs[0])
+    places = np.arange(source.size).reshape(source.shape)
+    around = values(graph.tensor(op.inputs[_PADDINGS]))
+    places = np.pad(places, around, constant_values=movement.FILL).reshape(-1)
+    return movement.lower_places(graph, op, [places], (0,), _value(graph, op))
+
+
+def _lower(graph: Graph, op: Op, target: str) -> Step | tuple[Step, ...]:
+    if output(graph, op).dtype == "int16":
+        return _wide(graph, op)
     shape = graph.tensor(op.inputs[0]).shape
     paddings = values(graph.tensor(op.inputs[_PADDINGS])).tolist()
     lead = _RANK - len(shape)

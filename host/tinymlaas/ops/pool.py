@@ -8,12 +8,21 @@ from ..graph import Graph, Op
 from ..plan import Step
 from ..tflite import schema
 from ..tflite.reader import Table
-from .checks import activation_limits, inconsistent, int8_input, int8_output, operand_count, quant_of, refuse
+from .binary import is_wide
+from .checks import (
+    activation_input,
+    activation_limits,
+    activation_output,
+    inconsistent,
+    operand_count,
+    quant_of,
+    refuse,
+)
 from .weighted import range_fields
 from .window import Window, check_window, window_of
 
 _MAX_SCALE_DIFFERENCE = 1e-6  # TFLite's, in PoolingPrepare
-_MOST_TAPS = 1 << 16  # TML_MAX_POOL_TAPS of the loader
+_MOST_TAPS = {"int8": 1 << 16, "int16": 1 << 15}  # TML_MAX_POOL_TAPS of the loader
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +55,12 @@ def parse(options: Table) -> Pool2D:
 def check(graph: Graph, op: Op) -> None:
     """Check operands and geometry; a pool does not rescale, so both sides need the same quantisation."""
     operand_count(graph, op, 1, 1)
-    image, result = int8_input(graph, op), int8_output(graph, op)
+    image = activation_input(graph, op)
+    result = activation_output(graph, op, image.dtype)
     check_window(graph, op, op.attrs, op.attrs.filter_h, op.attrs.filter_w, (0, *image.shape)[-1])
     taps = op.attrs.filter_h * op.attrs.filter_w
-    if taps > _MOST_TAPS:
-        raise refuse(graph, op, f"a window of {taps} elements", f"supported are up to {_MOST_TAPS}")
+    if taps > _MOST_TAPS[image.dtype]:
+        raise refuse(graph, op, f"a window of {taps} elements", f"supported are up to {_MOST_TAPS[image.dtype]}")
     a, b = quant_of(image), quant_of(result)
     if a.zero_point != b.zero_point or abs(a.scale - b.scale) > _MAX_SCALE_DIFFERENCE:
         raise inconsistent(
@@ -68,8 +78,16 @@ def window(graph: Graph, op: Op) -> Window:
 
 def lower(graph: Graph, op: Op, target: str) -> Step:
     """The step of either pool."""
-    fields = window(graph, op).fields() | range_fields(graph, op, activation_limits(graph, op, op.attrs.activation))
-    return Step(op.code, op, fields, {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])})
+    limits, operands = (
+        activation_limits(graph, op, op.attrs.activation),
+        {"input": op.inputs[0], "output": op.outputs[0]},
+    )
+    operands = {name: graph.storage(tensor) for name, tensor in operands.items()}
+    fields = window(graph, op).fields()
+    if not is_wide(graph, op):
+        return Step(op.code, op, fields | range_fields(graph, op, limits), operands)
+    fields |= {"wide_min": limits[0], "wide_max": limits[1], "function": int(op.code == "AVERAGE_POOL_2D")}
+    return Step("POOL_INT16", op, fields, operands)
 
 
 def macs(graph: Graph, op: Op) -> int:

@@ -16,10 +16,10 @@ from ..tflite import schema
 from ..tflite.reader import Table
 from .base import OpSpec
 from .checks import (
+    activation_input,
+    activation_output,
     constant,
     inconsistent,
-    int8_input,
-    int8_output,
     multiplier,
     operand_count,
     output,
@@ -31,7 +31,7 @@ from .checks import (
 )
 
 _AXES = 1  # position of the input
-_MAX_REDUCED = 1 << 22  # elements whose sum fits 32 bits with room
+_MAX_REDUCED = {"int8": 1 << 22, "int16": 1 << 15}  # elements whose sum fits 32 bits with room
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,10 @@ def _parse(options: Table) -> Reduce:
     return Reduce(options.boolean(schema.ReducerOptions.KEEP_DIMS))
 
 
-def _check(graph: Graph, op: Op) -> None:
+def _check(graph: Graph, op: Op, dtypes: tuple[str, ...] = ("int8",)) -> None:
     operand_count(graph, op, 2, 2)
-    source, result = int8_input(graph, op), int8_output(graph, op)
+    source = activation_input(graph, op, dtypes=dtypes)
+    result = activation_output(graph, op, source.dtype)
     axes = values(constant(graph, op, _AXES, "axes", ("int32",))).reshape(-1).tolist()
     rank = len(source.shape)
     if any(not -rank <= a < rank for a in axes):
@@ -57,12 +58,13 @@ def _check(graph: Graph, op: Op) -> None:
     expected = kept if op.attrs.keep_dims else [n for i, n in enumerate(source.shape) if i not in reduced]
     same_shape(graph, op, result.shape, tuple(expected), "output")
     dimensions(graph, op)
-    if _elements(graph, op) > _MAX_REDUCED:
-        raise refuse(graph, op, f"reduces {_elements(graph, op)} elements", f"supported are up to {_MAX_REDUCED}")
+    most = _MAX_REDUCED[source.dtype]
+    if _elements(graph, op) > most:
+        raise refuse(graph, op, f"reduces {_elements(graph, op)} elements", f"supported are up to {most}")
 
 
 def _check_sum(graph: Graph, op: Op) -> None:
-    _check(graph, op)
+    _check(graph, op, tuple(_MAX_REDUCED))
     multiplier(graph, op, _real(graph, op), "ratio of scales")
 
 
@@ -125,9 +127,9 @@ def _scale(graph: Graph, op: Op) -> tuple[int, int]:
 def _evaluate_sum(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     x = present(inputs[0]).astype(np.int64)
     total = x.sum(axis=tuple(sorted(reduced_axes(graph, op)))) - _elements(graph, op) * _zero_point(graph, op)
-    limits = (q.INT8_MIN, q.INT8_MAX)
-    result = q.requantize(total, *_scale(graph, op), quant_of(output(graph, op)).zero_point, limits)
-    return [result.reshape(output(graph, op).shape)]
+    result = output(graph, op)
+    scaled = q.requantize(total, *_scale(graph, op), quant_of(result).zero_point, q.LIMITS[result.dtype], result.dtype)
+    return [scaled.reshape(result.shape)]
 
 
 def _zero_point(graph: Graph, op: Op) -> int:
@@ -154,6 +156,7 @@ def _lower(graph: Graph, op: Op, target: str) -> Step:
         "out_zero_point": quant_of(output(graph, op)).zero_point,
         "function": REDUCE_FUNCTIONS[{"REDUCE_MAX": "MAX", "REDUCE_MIN": "MIN"}.get(op.code, "SUM")],
     }
+    fields["flags"] = int(output(graph, op).dtype == "int16")
     operands = {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])}
     return Step("REDUCE", op, fields, operands)
 

@@ -1,6 +1,6 @@
 """RELU, RELU6 and RELU_N1_TO_1 as layers. A pass fuses them where it can; what is left clamps: a 1x1 maximum pool.
 
-RELU may rescale, as TFLite's does; then it is a table.
+RELU may rescale, as TFLite's does; then it is a table. Of int16 all are a line through zero.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from .. import quant as q
 from ..graph import Array, Graph, Op
 from ..plan import Step
 from ..tflite.reader import Table
+from . import binary
 from .base import OpSpec
 from .checks import (
+    activation_input,
     activation_limits,
-    int8_input,
-    int8_output,
+    activation_output,
     multiplier,
     operand_count,
     output,
@@ -45,7 +46,8 @@ def _parse(options: Table) -> Relu:
 
 def _check(graph: Graph, op: Op) -> None:
     operand_count(graph, op, 1, 1)
-    source, result = int8_input(graph, op), int8_output(graph, op)
+    source = activation_input(graph, op)
+    result = activation_output(graph, op, source.dtype)
     same_shape(graph, op, result.shape, source.shape, "output")
     a, b = quant_of(source), quant_of(result)
     if op.code == "RELU":
@@ -64,8 +66,8 @@ def _rescales(graph: Graph, op: Op) -> bool:
 
 def _function(graph: Graph, op: Op, x: Array) -> Array:
     a, b = quant_of(graph.tensor(op.inputs[0])), quant_of(output(graph, op))
-    scale = q.quantize_multiplier(a.scale / b.scale)
-    return q.requantize(x - a.zero_point, *scale, b.zero_point, activation_limits(graph, op, op.code))
+    scale, limits = q.quantize_multiplier(a.scale / b.scale), activation_limits(graph, op, op.code)
+    return q.requantize(x - a.zero_point, *scale, b.zero_point, limits, output(graph, op).dtype)
 
 
 def _image(graph: Graph, op: Op) -> tuple[int, int, int]:
@@ -81,7 +83,16 @@ def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     return [_function(graph, op, present(inputs[0]).astype(np.int64))]
 
 
+def _wide(graph: Graph, op: Op) -> Step:
+    """Scaled on either side of zero; the limits cut off what is below."""
+    a, b = quant_of(graph.tensor(op.inputs[0])), quant_of(output(graph, op))
+    scale = q.quantize_multiplier(a.scale / b.scale)
+    return binary.sloped(graph, op, scale, scale, 1, activation_limits(graph, op, op.code))
+
+
 def _lower(graph: Graph, op: Op, target: str) -> Step:
+    if binary.is_wide(graph, op):
+        return _wide(graph, op)
     if _rescales(graph, op):
         table = _function(graph, op, all_bytes("int8").astype(np.int64)).view(np.uint8)
         return lookup_step(graph, op, op.inputs[0], table)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import quant as q
 from ..graph import Array, Graph, Op, Tensor
 from ..plan import Step
-from ..planfmt import BINARY_FUNCTIONS
+from ..planfmt import BINARY_FUNCTIONS, DTYPE_BYTES
 from . import binary, movement
 from .base import OpSpec
 from .checks import inconsistent, int8_operand, operand_count, output, present, refuse, same_shape, values
@@ -18,8 +19,12 @@ _CONDITION, _FIRST, _SECOND = range(3)  # positions of the inputs
 def _check(graph: Graph, op: Op) -> None:
     operand_count(graph, op, 3, 3)
     condition, result = boolean(graph, op, _CONDITION, "condition"), output(graph, op)
-    operands = [int8_operand(graph, op, i, role) for i, role in ((_FIRST, "first input"), (_SECOND, "second input"))]
-    if result.dtype != "int8" or result.quant != operands[0].quant or result.quant != operands[1].quant:
+    operands = [
+        int8_operand(graph, op, i, role, tuple(q.LIMITS))
+        for i, role in ((_FIRST, "first input"), (_SECOND, "second input"))
+    ]
+    kinds = {(t.dtype, t.quant) for t in (result, *operands)}
+    if len(kinds) > 1:
         raise refuse(graph, op, "operands and result are not quantised alike", "quantise them alike")
     try:
         expected = np.broadcast_shapes(condition.shape, *(t.shape for t in operands))
@@ -32,9 +37,10 @@ def _check(graph: Graph, op: Op) -> None:
 
 
 def _expanded(graph: Graph, op: Op) -> tuple[list[int], list[list[bool]]]:
-    """The output's shape in the record's dimensions, and where condition and first operand have one element."""
-    shapes = [graph.tensor(t).shape for t in op.inputs[:_SECOND]]
-    shape, alone = binary.joined_shape(output(graph, op).shape, shapes)
+    """The output's shape in the record's dimensions, bytes last, and where condition and first operand have one element."""
+    item = DTYPE_BYTES[output(graph, op).dtype]
+    shapes = [(*graph.tensor(t).shape, size) for t, size in zip(op.inputs, (1, item), strict=False)]
+    shape, alone = binary.joined_shape((*output(graph, op).shape, item), shapes)
     if len(shape) > binary.RANK:
         raise refuse(
             graph, op, f"broadcasts {[list(s) for s in shapes]}", "supported are four dimensions that broadcast unlike"

@@ -1,6 +1,6 @@
 """SOFTMAX over the last dimension in fixed point: exp in Q5.26 → Q0.31, their sum in Q12.19, one reciprocal per row.
 
-The output is int8, or int16 with its 65 536 steps from 0 to 1.
+The output is int8, or int16 with its 65 536 steps from 0 to 1. From int16 to int16: softmax_int16.py.
 """
 
 from __future__ import annotations
@@ -15,8 +15,19 @@ from ..graph import Array, Graph, Op, Tensor
 from ..plan import Step
 from ..tflite import schema
 from ..tflite.reader import Table
+from . import softmax_int16
 from .base import OpSpec
-from .checks import inconsistent, int8_input, operand_count, output, present, quant_of, refuse, same_shape
+from .checks import (
+    activation_input,
+    activation_output,
+    inconsistent,
+    operand_count,
+    output,
+    present,
+    quant_of,
+    refuse,
+    same_shape,
+)
 
 _DIFF_BITS = 5  # integer bits of a scaled difference to the row's maximum
 _SUM_BITS = 12  # integer bits of the sum of exponentials
@@ -39,8 +50,16 @@ def _parse(options: Table) -> Softmax:
 
 def _check(graph: Graph, op: Op) -> None:
     operand_count(graph, op, 1, 1)
-    source, result = int8_input(graph, op), output(graph, op)
+    source, result = activation_input(graph, op), output(graph, op)
     same_shape(graph, op, result.shape, source.shape, "output")
+    if source.dtype == "int16":
+        activation_output(graph, op, source.dtype)
+        softmax_int16.check(graph, op)
+    else:
+        _check_narrow(graph, op, source, result)
+
+
+def _check_narrow(graph: Graph, op: Op, source: Tensor, result: Tensor) -> None:
     if not source.shape or source.shape[-1] > _MAX_DEPTH:
         raise refuse(graph, op, f"shape {list(source.shape)}", f"supported are rows of 1 to {_MAX_DEPTH}")
     _check_output(graph, op, result)
@@ -70,6 +89,8 @@ def _diff_min(shift: int) -> int:
 
 def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     x = present(inputs[0])
+    if x.dtype == np.int16:
+        return [softmax_int16.evaluate(graph, op, x)]
     m, s = q.quantize_multiplier(_real(graph, op))
     rows = x.reshape(-1, x.shape[-1]).astype(np.int64)
     diff = rows - rows.max(axis=1, keepdims=True)
@@ -90,6 +111,8 @@ def _normalise(exps: Array, counted: Array, sums: Array, bits: int) -> Array:
 
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
+    if graph.tensor(op.inputs[0]).dtype == "int16":
+        return softmax_int16.lower(graph, op)
     m, s = q.quantize_multiplier(_real(graph, op))
     shape = output(graph, op).shape
     fields = {"rows": math.prod(shape[:-1]), "depth": shape[-1], "multiplier": m, "shift": s, "diff_min": _diff_min(s)}

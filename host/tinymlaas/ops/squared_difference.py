@@ -1,4 +1,4 @@
-"""SQUARED_DIFFERENCE, (a - b)^2, in a common scale with 7 bits to spare."""
+"""SQUARED_DIFFERENCE, (a - b)^2, in a common scale with 7 bits to spare, int16 with none."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from .. import quant as q
 from ..graph import Array, Graph, Op
 from . import binary
-from .checks import multiplier, output, quant_of
+from .checks import multiplier, output
 
-_LEFT_SHIFT = 7
+_LEFT_SHIFTS = {"int8": 7, "int16": 0}
 
 
 def _check(graph: Graph, op: Op) -> None:
-    binary.check_operands(graph, op)
+    binary.check_operands(graph, op, tuple(_LEFT_SHIFTS))
     multiplier(graph, op, _reals(graph, op)[2], "ratio of scales")
 
 
@@ -21,15 +21,19 @@ def _reals(graph: Graph, op: Op) -> tuple[float, float, float]:
     """Multipliers of the inputs and of the square, as ``PrepareQuantized``."""
     a, b, out = binary.scales(graph, op)
     common = 2.0 * max(a, b)
-    return a / common, b / common, common * common / float(np.float32(1 << 2 * _LEFT_SHIFT) * np.float32(out))
+    return (
+        a / common,
+        b / common,
+        common * common / float(np.float32(1 << 2 * _LEFT_SHIFTS[output(graph, op).dtype]) * np.float32(out)),
+    )
 
 
 def _function(graph: Graph, op: Op, a: Array, b: Array) -> Array:
     first, second, whole = (q.quantize_multiplier(r) for r in _reals(graph, op))
-    left = binary.scaled(binary.centred(graph, op, 0, a), _LEFT_SHIFT, first)
-    right = binary.scaled(binary.centred(graph, op, 1, b), _LEFT_SHIFT, second)
-    zero_point = quant_of(output(graph, op)).zero_point
-    return q.requantize((left - right) ** 2, *whole, zero_point, binary.limits(graph, op))
+    bits = _LEFT_SHIFTS[output(graph, op).dtype]
+    left = binary.scaled(binary.centred(graph, op, 0, a), bits, first)
+    right = binary.scaled(binary.centred(graph, op, 1, b), bits, second)
+    return binary.requantised(graph, op, (left - right) ** 2, whole)
 
 
 def _numbers(graph: Graph, op: Op) -> dict[str, int]:

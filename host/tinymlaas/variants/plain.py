@@ -164,6 +164,25 @@ def _binary(f: dict[str, Any], target: str) -> Counts:
     return {_LIKE.get(name, name): float(math.prod(f["shape"])), "row": float(math.prod(f["shape"][:3]))}
 
 
+def _elements(f: dict[str, Any], target: str) -> Counts:
+    return {"element": float(f["count"])}
+
+
+def _softmax_int16(f: dict[str, Any], target: str) -> Counts:
+    return {"row": float(f["rows"]), "element": float(f["rows"] * f["depth"])}
+
+
+def _pool_int16(f: dict[str, Any], target: str) -> Counts:
+    """One channel at a time."""
+    rows, columns = _inside(f, "h"), _inside(f, "w")
+    return {
+        "pixel": float(f["out_h"] * f["out_w"]),
+        "channel": float(f["out_h"] * f["out_w"] * f["out_c"]),
+        "row": float(sum(rows) * f["out_w"] * f["out_c"]),
+        "tap": float(sum(rows) * sum(columns) * f["out_c"]),
+    }
+
+
 def _reduce(f: dict[str, Any], target: str) -> Counts:
     """Elements and results by function: only sums are requantised. How far elements lie apart makes no difference."""
     name = next(n for n, number in REDUCE_FUNCTIONS.items() if number == f["function"])
@@ -227,6 +246,9 @@ _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "MAX_POOL_2D": _pool,
     "ADD": _add,
     "SOFTMAX": _softmax,
+    "SOFTMAX_INT16": _softmax_int16,
+    "SIGMOID_INT16": _elements,
+    "POOL_INT16": _pool_int16,
     "PAD": _pad,
     "COPY": _copy,
     "LOOKUP": _lookup,

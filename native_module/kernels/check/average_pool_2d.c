@@ -1,5 +1,5 @@
 #include "kernels/check/pool.h"
 
 tml_status_t tml_check_average_pool_2d(tml_bounds_t *bounds, const tml_record_t *record) {
-    return tml_check_pool(bounds, &record->pool);
+    return tml_check_pool(bounds, &record->pool, 1);
 }

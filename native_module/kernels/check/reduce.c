@@ -14,11 +14,12 @@ tml_status_t tml_check_reduce(tml_bounds_t *bounds, const tml_record_t *record) 
     }
     // Each element is read once: else a small module could ask for endless work.
     TML_TRY(tml_check_count(bounds, steps, (uint32_t)last + 1));
-    if (p->function >= TML_N_REDUCE) {
-        return tml_fail(bounds, TML_SHAPE, p->function, TML_N_REDUCE - 1);
+    const uint32_t functions = p->flags == TML_INT16 ? TML_REDUCE_SUM + 1 : TML_N_REDUCE;
+    if (p->function >= functions) {
+        return tml_fail(bounds, TML_SHAPE, p->function, functions - 1);
     }
-    TML_TRY(tml_check_arena(bounds, p->input, last + 1, &input));
-    const uint32_t item = p->function >= TML_REDUCE_ARG_MAX ? sizeof(int32_t) : 1;
+    TML_TRY(tml_check_items(bounds, p->input, last + 1, 1u << p->flags, &input));
+    const uint32_t item = p->function >= TML_REDUCE_ARG_MAX ? sizeof(int32_t) : 1u << p->flags;
     TML_TRY(tml_check_items(bounds, p->output, (uint64_t)p->count[0] * p->count[1], item, &output));
     TML_TRY(tml_check_disjoint(bounds, &input, &output));
     // A multiplier that divides by the number of elements may be below 2^30.

@@ -1,8 +1,9 @@
 // LSTM over a sequence, int8 with a cell state of int16. For each unit and gate (forget, input, cell, output) the weights of the
 // input, then those of the hidden state; the biases hold minus the zero points times the weights. Each row of the output is the
-// hidden state of the next step. Source: TFLite Micro's lstm_eval.h, TFLite's integer_ops/logistic.h and tanh.h.
+// hidden state of the next step. Source: TFLite Micro's lstm_eval.h.
 #include <string.h>
 
+#include "kernels/ref/sigmoid.h"
 #include "tml_fixed.h"
 #include "tml_kernels.h"
 
@@ -24,27 +25,15 @@ static int32_t multiply(int32_t x, int32_t multiplier, int32_t shift) {
     return clamp16(tml_multiply(x, multiplier, shift));
 }
 
-// The table at x with `bits` after the point, times 2^bits.
-static uint32_t interpolated(const uint16_t *table, uint32_t x, uint32_t bits) {
-    const uint32_t at = x >> bits, part = x & ((1u << bits) - 1);
-    if (at >= 255) {
-        return UINT32_C(65535) << bits;
-    }
-    return ((uint32_t)table[at] << bits) + part * ((uint32_t)table[at + 1] - table[at]);
-}
-
-// 12 bits after the point to 15. The results are stored as 16 bits, whatever the table holds.
+// 12 bits after the point to 15.
 static int32_t sigmoid(const uint16_t *table, int32_t x) {
-    const uint32_t y = interpolated(table, (uint32_t)(x < 0 ? -3 * x : 3 * x), 9);
-    return (int16_t)((int32_t)(x < 0 ? (1u << 25) - y + 511 : y + 512) >> 10);
+    return tml_sigmoid(table, 3 * x);
 }
 
 // Of x at a scale of 2^exponent.
 static int32_t tanh_of(const uint16_t *table, int32_t x, int32_t exponent) {
     const int32_t left = GATE_BITS + exponent;
-    x = left < 0 ? (3 * x + (1 << (-left - 1))) >> -left : tml_shift_left(3 * x, left);
-    const uint32_t y = interpolated(table, x < 0 ? 0 - (uint32_t)x : (uint32_t)x, 8);
-    return (int16_t)((int32_t)(x < 0 ? (1u << 23) - y + 127 : y - (1u << 23) + 128) >> 8);
+    return tml_tanh(table, left < 0 ? (3 * x + (1 << (-left - 1))) >> -left : tml_shift_left(3 * x, left));
 }
 
 static int32_t weighted(const int8_t *x, const int8_t *weights, uint32_t n, int32_t bias, const tml_scale_t *scale) {
