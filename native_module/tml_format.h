@@ -73,7 +73,8 @@
 #define TML_OP_POOL_INT16 (20)
 #define TML_OP_SIGMOID_INT16 (21)
 #define TML_OP_SOFTMAX_INT16 (22)
-#define TML_N_OPS (23)
+#define TML_OP_CONV_INT16 (23)
+#define TML_N_OPS (24)
 
 // Every operator: X(NAME, name), in the order of their codes from 1.
 #define TML_OPERATORS(X) \
@@ -98,7 +99,8 @@
     X(BATCH_MATMUL, batch_matmul) \
     X(POOL_INT16, pool_int16) \
     X(SIGMOID_INT16, sigmoid_int16) \
-    X(SOFTMAX_INT16, softmax_int16)
+    X(SOFTMAX_INT16, softmax_int16) \
+    X(CONV_INT16, conv_int16)
 
 typedef struct {
     uint8_t magic[4]; // 0: the bytes 54 4D 4C 1A ('TML', SUB)
@@ -144,6 +146,13 @@ typedef struct {
     int32_t multiplier; // 4: Q31 mantissa of input scale * weight scale / output scale; 0 or 2^30 to 2^31-1
     int32_t shift; // 8: exponent of the same, -31 to 30; positive shifts left
 } tml_channel_t;
+
+typedef struct {
+    uint32_t bias_low; // 0: low half of the bias
+    int32_t bias_high; // 4: high half of the same, of 64 bits
+    int32_t multiplier; // 8: Q31 mantissa as of a `channel`; for sums of 64 bits with zeros in the low 16 bits
+    int32_t shift; // 12: exponent of the same, -31 to 30; for sums of 64 bits to 7
+} tml_wide_channel_t;
 
 typedef struct {
     int32_t multiplier; // 0: Q31 mantissa, 0 or 2^30 to 2^31-1
@@ -198,6 +207,35 @@ typedef struct {
     uint32_t aux; // 56: file offset of variant-specific constants; 0 = none
     uint32_t aux_bytes; // 60: size of the same
 } tml_conv_t;
+
+typedef struct {
+    uint8_t op; // 0: operator code
+    uint8_t variant; // 1: kernel and constant layout chosen by the compiler; 0 = plain
+    uint16_t flags; // 2: operator-specific; zero where none are defined
+    uint32_t input; // 4: arena offset of the input
+    uint32_t output; // 8: arena offset of the output
+    uint16_t in_h; // 12: input height
+    uint16_t in_w; // 14: input width
+    uint16_t in_c; // 16: input channels
+    uint16_t out_h; // 18: output height
+    uint16_t out_w; // 20: output width
+    uint16_t out_c; // 22: output channels
+    uint16_t filter_h; // 24: filter height
+    uint16_t filter_w; // 26: filter width
+    uint16_t pad_top; // 28: rows of padding above
+    uint16_t pad_left; // 30: columns of padding on the left
+    uint8_t stride_h; // 32: stride down
+    uint8_t stride_w; // 33: stride across
+    uint8_t dilation_h; // 34: dilation down
+    uint8_t dilation_w; // 35: dilation across
+    uint32_t weights; // 36: file offset of the weights
+    uint32_t channels; // 40: file offset of the `wide_channel` stream
+    uint16_t filter_c; // 44: input channels that a filter sees
+    int16_t act_min; // 46: lowest output value
+    int16_t act_max; // 48: highest output value
+    uint8_t sum_bytes; // 50: 8: sums of 64 bits, rounded once; 4: of 32 bits (mod 2^32), rounded twice
+    uint8_t reserved_[13]; // 51: zero
+} tml_conv_int16_t;
 
 typedef struct {
     uint8_t op; // 0: operator code
@@ -527,6 +565,7 @@ typedef struct {
 typedef union {
     tml_head_t head;
     tml_conv_t conv;
+    tml_conv_int16_t conv_int16;
     tml_fully_connected_t fully_connected;
     tml_pool_t pool;
     tml_add_t add;

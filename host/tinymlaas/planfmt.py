@@ -172,6 +172,17 @@ CHANNEL = Layout(
     ),
 )
 
+WIDE_CHANNEL = Layout(
+    "wide_channel",
+    "Per output channel of a CONV_INT16, in one stream.",
+    (
+        Field("bias_low", "u32", "low half of the bias"),
+        Field("bias_high", "i32", "high half of the same, of 64 bits"),
+        Field("multiplier", "i32", "Q31 mantissa as of a `channel`; for sums of 64 bits with zeros in the low 16 bits"),
+        Field("shift", "i32", "exponent of the same, -31 to 30; for sums of 64 bits to 7"),
+    ),
+)
+
 SCALE = Layout(
     "scale",
     "A multiplier of all channels of a kind.",
@@ -261,6 +272,21 @@ RECORDS = {
         "Weights: CONV_2D [out_c][filter_h][filter_w][in_c]; DEPTHWISE_CONV_2D [filter_h][filter_w][out_c], out_c = in_c * multiplier. "
         "Padding reads as in_zero_point.",
         _HEAD + _WEIGHTED + _IMAGE + _RANGE + _AUX,
+    ),
+    "conv_int16": Layout(
+        "conv_int16",
+        "Input and output int16 with the zero point 0, weights int8: [out_c][filter_h][filter_w][filter_c]. Filters in a row share "
+        "their group of filter_c channels, so that there are in_c / filter_c groups. Padding reads as 0.",
+        (
+            *_HEAD,
+            *_IMAGE,
+            Field("weights", "u32", "file offset of the weights"),
+            Field("channels", "u32", "file offset of the `wide_channel` stream"),
+            Field("filter_c", "u16", "input channels that a filter sees"),
+            Field("act_min", "i16", "lowest output value"),
+            Field("act_max", "i16", "highest output value"),
+            Field("sum_bytes", "u8", "8: sums of 64 bits, rounded once; 4: of 32 bits (mod 2^32), rounded twice"),
+        ),
     ),
     "fully_connected": Layout(
         "fully_connected",
@@ -548,6 +574,7 @@ OPERATORS = {
     "POOL_INT16": (20, "pool"),
     "SIGMOID_INT16": (21, "sigmoid_int16"),
     "SOFTMAX_INT16": (22, "softmax_int16"),
+    "CONV_INT16": (23, "conv_int16"),
 }
 _RUNTIME_2 = 10  # the lowest code that came with runtime version 2
 
@@ -610,6 +637,7 @@ def c_header() -> str:
         _c_struct(HEADER),
         _c_struct(TENSOR),
         _c_struct(CHANNEL),
+        _c_struct(WIDE_CHANNEL),
         _c_struct(SCALE),
         _c_struct(SIGNATURE),
         "// What every record starts with.\n" + _c_struct(Layout("head", "", _HEAD)),
@@ -626,7 +654,7 @@ def c_header() -> str:
 
 def docs_tables() -> str:
     """The tables of ``docs/MODULE_FORMAT.md`` as Markdown."""
-    parts = [_docs_table(x) for x in (HEADER, TENSOR, CHANNEL, SCALE, SIGNATURE)]
+    parts = [_docs_table(x) for x in (HEADER, TENSOR, CHANNEL, WIDE_CHANNEL, SCALE, SIGNATURE)]
     parts += [_docs_table(r, _users(r.name)) for r in RECORDS.values()]
     return "\n\n".join(parts) + "\n"
 

@@ -79,10 +79,24 @@ def requantize(
     limits: tuple[int, int],
     dtype: str = "int8",
 ) -> Array:
-    """Accumulators → int8 or int16: wrap to int32, scale, add the zero point, clamp."""
+    """Accumulators → values of a type: wrap to int32, scale, add the zero point, clamp."""
     scaled = multiply_by_quantized_multiplier(wrap32(acc), multiplier, shift)
     clamped: Array = np.clip(scaled + zero_point, *limits)
     return clamped.astype(dtype)
+
+
+def reduced_multiplier(multiplier: Array) -> Array:
+    """A mantissa of Q31 in Q15, rounded, below 1."""
+    reduced: Array = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
+    return reduced
+
+
+def requantize_wide(acc: Array, multiplier: Array, shift: Array, limits: tuple[int, int]) -> Array:
+    """Accumulators of 64 bits, below 2^47 → int16: ``MultiplyByQuantizedMultiplier(int64_t, ...)``, shifts up to 7."""
+    right = 15 - shift
+    scaled = (acc * reduced_multiplier(multiplier) + (np.int64(1) << (right - 1))) >> right
+    clamped: Array = np.clip(wrap32(scaled), *limits)
+    return clamped.astype(np.int16)
 
 
 def saturate(x: Array, low: int = INT8_MIN, high: int = INT8_MAX) -> Array:

@@ -4,7 +4,15 @@ import pytest
 
 from tinymlaas import planfmt
 
-ALL = [planfmt.HEADER, planfmt.TENSOR, planfmt.CHANNEL, planfmt.SCALE, planfmt.SIGNATURE, *planfmt.RECORDS.values()]
+ALL = [
+    planfmt.HEADER,
+    planfmt.TENSOR,
+    planfmt.CHANNEL,
+    planfmt.WIDE_CHANNEL,
+    planfmt.SCALE,
+    planfmt.SIGNATURE,
+    *planfmt.RECORDS.values(),
+]
 
 
 def test_c_header_is_up_to_date():

@@ -35,28 +35,28 @@ def _exponent(rng: np.random.Generator) -> float:
 
 
 @st.composite
-def conv_2d(draw: Draw, groups: int = 1, images: int = 1) -> bytes:
-    """CONV_2D with or without bias, per channel or per tensor; ``groups``, ``images``: up to so many."""
+def conv_2d(draw: Draw, groups: int = 1, images: int = 1, wide: tuple[str, ...] = ()) -> bytes:
+    """CONV_2D with or without bias, per channel or per tensor; ``groups``, ``images``: up to so many; ``wide`` as in ``_weighted``."""
     out_c, in_c = draw(st.integers(1, 9)), draw(st.integers(1, 7))
     groups, images = draw(st.integers(1, groups)), draw(st.integers(1, images))
     window, options, (out_h, out_w) = _window(draw, dilated=True)
     image, output = (images, *window[:2], groups * in_c), (images, out_h, out_w, groups * out_c)
-    return _weighted(draw, "CONV_2D", image, (groups * out_c, *window[2:], in_c), output, 0, options)
+    return _weighted(draw, "CONV_2D", image, (groups * out_c, *window[2:], in_c), output, 0, options, wide=wide)
 
 
 @st.composite
-def depthwise_conv_2d(draw: Draw, images: int = 1) -> bytes:
+def depthwise_conv_2d(draw: Draw, images: int = 1, wide: tuple[str, ...] = ()) -> bytes:
     """DEPTHWISE_CONV_2D with multipliers above one and dilation."""
     images = draw(st.integers(1, images))
     in_c, multiplier = draw(st.integers(1, 9)), draw(st.sampled_from([1, 1, 2, 3, 8]))
     window, options, (out_h, out_w) = _window(draw, dilated=True)
     out_c = in_c * multiplier
     shapes = ((images, *window[:2], in_c), (1, *window[2:], out_c), (images, out_h, out_w, out_c))
-    return _weighted(draw, "DEPTHWISE_CONV_2D", *shapes, 3, options | {"depthMultiplier": multiplier})
+    return _weighted(draw, "DEPTHWISE_CONV_2D", *shapes, 3, options | {"depthMultiplier": multiplier}, wide=wide)
 
 
 @st.composite
-def transpose_conv(draw: Draw) -> bytes:
+def transpose_conv(draw: Draw, wide: tuple[str, ...] = ()) -> bytes:
     """TRANSPOSE_CONV with strides up to three, SAME and VALID, per tensor and per channel."""
     in_c, out_c, padding = draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(st.sampled_from([0, 1]))
     sizes, taps, outs, options = [], [], [], {"padding": padding}
@@ -68,16 +68,16 @@ def transpose_conv(draw: Draw) -> bytes:
         taps.append(filter_size)
         options[f"stride{axis}"] = stride
     shapes = ((1, *sizes, in_c), (out_c, *taps, in_c), (1, *outs, out_c))
-    return _weighted(draw, "TRANSPOSE_CONV", *shapes, 0, options)
+    return _weighted(draw, "TRANSPOSE_CONV", *shapes, 0, options, wide=wide)
 
 
 @st.composite
-def fully_connected(draw: Draw) -> bytes:
-    """FULLY_CONNECTED of one to three rows, per tensor (with weight zero points) and per channel."""
+def fully_connected(draw: Draw, wide: tuple[str, ...] = ()) -> bytes:
+    """FULLY_CONNECTED of one to three rows, per tensor (with weight zero points) and per channel; ``wide`` as in ``_weighted``."""
     rows, depth, units = draw(st.integers(1, 3)), draw(st.integers(1, 70)), draw(st.integers(1, 20))
     options = {"fusedActivationFunction": draw(_activation), "keepNumDims": False}
     shapes = ((rows, depth), (units, depth), (rows, units))
-    return _weighted(draw, "FULLY_CONNECTED", *shapes, 0, options, weight_zero_points=20)
+    return _weighted(draw, "FULLY_CONNECTED", *shapes, 0, options, weight_zero_points=20, wide=wide)
 
 
 @st.composite
@@ -544,6 +544,12 @@ def _quant(rng: np.random.Generator) -> tuple[float, int]:
     return scale_of(_exponent(rng)), _zero_point(rng)
 
 
+def _middle(rng: np.random.Generator, wide: tuple[str, ...]) -> tuple[int, str]:
+    """Zero point and type of an activation."""
+    zero_point = _zero_point(rng)
+    return (0, "int16") if wide else (zero_point, "int8")
+
+
 def _weighted(
     draw: Draw,
     op: str,
@@ -553,8 +559,9 @@ def _weighted(
     axis: int,
     options: dict[str, object],
     weight_zero_points: int = 0,
+    wide: tuple[str, ...] = (),
 ) -> bytes:
-    """``weight_zero_points``: limit of the zero point of weights with one scale."""
+    """``weight_zero_points``: limit of the zero point of weights with one scale; ``wide``: types of a bias, with activations of int16."""
     channels, taps = weights[axis], int(np.prod(weights)) // weights[axis]
     rng = np.random.default_rng(draw(_seeds))
     in_scale, per_channel = scale_of(_exponent(rng)), draw(st.booleans())
@@ -563,17 +570,19 @@ def _weighted(
     zero_point = 0 if len(scales) > 1 else int(rng.integers(-weight_zero_points, weight_zero_points + 1))
     data = np.clip(values(weights, draw(_seeds)), max(-128, zero_point - 128), min(127, zero_point + 127))
     tensors = [
-        TensorSpec(image, in_scale, _zero_point(rng)),
+        TensorSpec(image, in_scale, *_middle(rng, wide)),
         TensorSpec(weights, scales, zero_point, data=data.astype(np.int8), axis=axis),
     ]
     if draw(st.booleans()):
-        bias = rng.integers(-(2**12), 2**12, channels).astype(np.int32)
+        dtype = draw(st.sampled_from(wide or ("int32",)))
+        limit = 2 ** (int(rng.integers(12, 40 if dtype == "int64" else 24)) if wide and dtype != "int16" else 12)
+        bias = rng.integers(-limit, limit, channels).astype(dtype)
         bias_scales = [float(np.float32(in_scale) * np.float32(s)) for s in scales]
-        tensors.append(TensorSpec((channels,), bias_scales, 0, dtype="int32", data=bias))
-    # An accumulator is about 2^12.5 * sqrt(taps); it should come out as 2^6 steps, give or take.
+        tensors.append(TensorSpec((channels,), bias_scales, 0, dtype=dtype, data=bias))
+    # An accumulator is about 2^12.5 * sqrt(taps); it should come out as 2^6 steps, give or take; of int16 2^8 times both.
     spread = 6 + int(np.log2(taps) / 2)
     out_scale = in_scale * scale_of(middle + spread + _uniform(rng, -1, 3))
-    tensors.append(TensorSpec(output, float(np.float32(out_scale)), _zero_point(rng)))
+    tensors.append(TensorSpec(output, float(np.float32(out_scale)), *_middle(rng, wide)))
     if op == "TRANSPOSE_CONV":
         tensors = [_ints(list(output)), tensors[1], tensors[0], *tensors[2:]]
     return single_op(op, tensors, **options)
@@ -588,6 +597,10 @@ SINGLE_OPS: dict[str, st.SearchStrategy] = {
     "AVERAGE_POOL_2D of images": pool_2d("AVERAGE_POOL_2D", images=3),
     "MAX_POOL_2D of images": pool_2d("MAX_POOL_2D", images=3),
     "FULLY_CONNECTED": fully_connected(),
+    "FULLY_CONNECTED of int16": fully_connected(("int32", "int64")),
+    "CONV_2D of int16": conv_2d(groups=4, images=2, wide=("int32", "int64")),
+    "DEPTHWISE_CONV_2D of int16": depthwise_conv_2d(images=2, wide=("int64",)),
+    "TRANSPOSE_CONV of int16": transpose_conv(("int16", "int64")),
     "TRANSPOSE_CONV": transpose_conv(),
     "ADD": add(),
     "AVERAGE_POOL_2D": pool_2d("AVERAGE_POOL_2D"),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import quant as q
 from ..graph import Array, Graph, Op
 from ..plan import Step
 from ..tflite import schema
 from ..tflite.reader import Table
-from . import scratch, weighted
+from . import conv_int16, scratch, weighted
 from .base import OpSpec
-from .checks import activation_limits, inconsistent, output, present, quant_of, refuse, values
+from .checks import activation_limits, inconsistent, present, quant_of, refuse, values
 from .convolution import Convolution, parse
 from .window import Window, check_window, window_of
 
@@ -28,14 +27,15 @@ def _check(graph: Graph, op: Op) -> None:
     out_c, filter_h, filter_w, in_c = weights.shape
     check_window(graph, op, op.attrs, filter_h, filter_w, out_c)
     channels = graph.tensor(op.inputs[0]).shape[3]
-    if in_c != channels:
+    groups, rest = divmod(channels, in_c)
+    if rest or (groups > 1 and not weighted.is_wide(graph, op)) or out_c % groups:
         raise refuse(
             graph,
             op,
             f"filters see {in_c} of {channels} input channels",
             "supported are up to 64 groups of as many channels and filters each",
         )
-    weighted.check_bias(graph, op, out_c)
+    weighted.check_bias(graph, op, out_c, ("int32", "int64"))
     weighted.check_multipliers(graph, op, weighted.per_channel_reals(graph, op, out_c))
     activation_limits(graph, op, op.attrs.activation)
 
@@ -50,26 +50,28 @@ def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     w = _window(graph, op)
     zero_point = quant_of(graph.tensor(op.inputs[0])).zero_point
     centred = image.astype(np.int16) - zero_point
-    columns = np.concatenate([tap for _, _, tap in w.taps(centred, 0)], axis=2).reshape(w.out_h * w.out_w, -1)
-    acc = weighted.exact_matmul(columns, weights.reshape(w.out_c, -1).T) + weighted.bias_of(graph, op, w.out_c)
-    m, s = weighted.multipliers(weighted.per_channel_reals(graph, op, w.out_c))
+    groups = w.in_c // weights.shape[3]
+    taps = np.stack([np.split(tap.reshape(w.out_h * w.out_w, -1), groups, axis=1) for _, _, tap in w.taps(centred, 0)])
+    filters = np.split(weights.reshape(w.out_c, -1), groups)
+    sums = [weighted.exact_matmul(np.hstack([*taps[:, group]]), filters[group].T) for group in range(groups)]
+    acc = np.hstack(sums) + weighted.bias_of(graph, op, w.out_c)
     limits = activation_limits(graph, op, op.attrs.activation)
-    return [q.requantize(acc, m, s, quant_of(output(graph, op)).zero_point, limits).reshape(output(graph, op).shape)]
+    return [weighted.results(graph, op, acc, weighted.per_channel_reals(graph, op, w.out_c), limits)]
 
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
     w = _window(graph, op)
-    weights = values(graph.tensor(op.inputs[weighted.WEIGHTS]))
+    weights = values(graph.tensor(op.inputs[weighted.WEIGHTS])).reshape(w.out_c, -1)
     reals = weighted.per_channel_reals(graph, op, w.out_c)
+    limits = activation_limits(graph, op, op.attrs.activation)
+    if weighted.is_wide(graph, op):
+        return conv_int16.lower(graph, op, w, weights, limits, reals, _macs(graph, op))
     return Step(
         "CONV_2D",
         op,
-        w.fields() | weighted.range_fields(graph, op, activation_limits(graph, op, op.attrs.activation)),
+        w.fields() | weighted.range_fields(graph, op, limits),
         {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])},
-        {
-            "weights": weights.tobytes(),
-            "channels": weighted.channel_stream(graph, op, weights.reshape(w.out_c, -1), reals),
-        },
+        {"weights": weights.tobytes(), "channels": weighted.channel_stream(graph, op, weights, reals)},
         scratch.conv_2d(w, target),
         _macs(graph, op),
     )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import quant as q
 from ..graph import Array, Graph, Op
 from ..plan import Step
 from ..tflite import schema
 from ..tflite.reader import Table
-from . import scratch, weighted
+from . import conv_int16, scratch, weighted
 from .base import OpSpec
-from .checks import activation_limits, inconsistent, output, present, quant_of, values
+from .checks import activation_limits, inconsistent, present, quant_of, values
 from .convolution import Convolution, parse
 from .window import Window, check_window, window_of
 
@@ -50,14 +49,17 @@ def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     acc = np.zeros((w.out_h, w.out_w, w.out_c), np.int64) + weighted.bias_of(graph, op, w.out_c)
     for row, column, tap in w.taps(centred, 0):
         acc += np.repeat(tap, op.attrs.depth_multiplier, axis=2) * weights[0, row, column].astype(np.int64)
-    m, s = weighted.multipliers(weighted.per_channel_reals(graph, op, w.out_c))
     limits = activation_limits(graph, op, op.attrs.activation)
-    return [q.requantize(acc, m, s, quant_of(output(graph, op)).zero_point, limits).reshape(output(graph, op).shape)]
+    return [weighted.results(graph, op, acc, weighted.per_channel_reals(graph, op, w.out_c), limits)]
 
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
     w = _window(graph, op)
     by_tap = values(graph.tensor(op.inputs[weighted.WEIGHTS])).reshape(-1, w.out_c)
+    reals = weighted.per_channel_reals(graph, op, w.out_c)
+    limits = activation_limits(graph, op, op.attrs.activation)
+    if weighted.is_wide(graph, op):
+        return conv_int16.lower(graph, op, w, by_tap.T, limits, reals, _macs(graph, op))
     # With one input channel it is a convolution, whose kernels share what they gather among all output channels.
     operator, weights, scratch_bytes = (
         ("CONV_2D", by_tap.T, scratch.conv_2d(w, target))
@@ -67,11 +69,11 @@ def _lower(graph: Graph, op: Op, target: str) -> Step:
     return Step(
         operator,
         op,
-        w.fields() | weighted.range_fields(graph, op, activation_limits(graph, op, op.attrs.activation)),
+        w.fields() | weighted.range_fields(graph, op, limits),
         {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])},
         {
             "weights": np.ascontiguousarray(weights).tobytes(),
-            "channels": weighted.channel_stream(graph, op, by_tap.T, weighted.per_channel_reals(graph, op, w.out_c)),
+            "channels": weighted.channel_stream(graph, op, by_tap.T, reals),
         },
         scratch_bytes,
         _macs(graph, op),

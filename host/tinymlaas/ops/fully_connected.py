@@ -11,10 +11,11 @@ from ..graph import Array, Graph, Op, Tensor
 from ..plan import Step
 from ..tflite import schema
 from ..tflite.reader import Table
-from . import scratch, weighted
+from . import conv_int16, scratch, weighted
 from .base import OpSpec
-from .checks import activation_limits, inconsistent, output, present, quant_of, refuse, values
+from .checks import activation_limits, field_limits, inconsistent, output, present, quant_of, refuse, values
 
+_MOST_WIDE = (1 << 16) - 1  # of rows and features of int16: what CONV_INT16 can say
 _MAX_BIAS_ERROR = 0.02  # of an output step: TFLite's limit in GetQuantizedConvolutionMultipler
 
 
@@ -51,7 +52,9 @@ def _check(graph: Graph, op: Op) -> None:
     if rows * in_features != image.size or rows * out_features != result.size or result.shape[-1:] != (out_features,):
         shapes = f"input {list(image.shape)}, weights {list(weights.shape)}, output {list(result.shape)}"
         raise inconsistent(graph, op, f"shapes do not fit together: {shapes}")
-    weighted.check_bias(graph, op, out_features)
+    if weighted.is_wide(graph, op):
+        field_limits(graph, op, {"rows": rows, "in_features": in_features, "out_features": out_features}, _MOST_WIDE)
+    weighted.check_bias(graph, op, out_features, ("int32", "int64"))
     _check_bias_scale(graph, op, weights)
     weighted.check_multipliers(graph, op, _reals(graph, op))
     activation_limits(graph, op, op.attrs.activation)
@@ -94,20 +97,22 @@ def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
     out_features, in_features = weights.shape
     rows = image.reshape(-1, in_features).astype(np.int64) - quant_of(graph.tensor(op.inputs[0])).zero_point
     acc = weighted.exact_matmul(rows, _centred(weights).T) + weighted.bias_of(graph, op, out_features)
-    m, s = weighted.multipliers(_reals(graph, op))
-    limits = activation_limits(graph, op, op.attrs.activation)
-    return [q.requantize(acc, m, s, quant_of(output(graph, op)).zero_point, limits).reshape(output(graph, op).shape)]
+    return [weighted.results(graph, op, acc, _reals(graph, op), activation_limits(graph, op, op.attrs.activation))]
 
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
     weights = _centred(graph.tensor(op.inputs[weighted.WEIGHTS]))
     out_features, in_features = weights.shape
     rows = graph.tensor(op.inputs[0]).size // in_features
+    limits = activation_limits(graph, op, op.attrs.activation)
+    if weighted.is_wide(graph, op):
+        window = conv_int16.rows(rows, in_features, out_features)
+        return conv_int16.lower(graph, op, window, weights, limits, _reals(graph, op), _macs(graph, op))
     sizes = {"rows": rows, "in_features": in_features, "out_features": out_features}
     return Step(
         "FULLY_CONNECTED",
         op,
-        sizes | weighted.range_fields(graph, op, activation_limits(graph, op, op.attrs.activation)),
+        sizes | weighted.range_fields(graph, op, limits),
         {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])},
         {"weights": weights.tobytes(), "channels": weighted.channel_stream(graph, op, weights, _reals(graph, op))},
         scratch.fully_connected(in_features, target),

@@ -64,7 +64,7 @@ def _check(graph: Graph, op: Op) -> None:
         if before(op, axis, weights.shape[1 + axis], result[1 + axis]) + result[1 + axis] > whole:
             raise refuse(graph, op, f"output of {list(result)}", f"the filters reach {whole} rows or columns")
     _check_phases(graph, op, weights)
-    weighted.check_bias(graph, conv, result[3])
+    weighted.check_bias(graph, conv, result[3], ("int16", "int64"))
     weighted.check_multipliers(graph, conv, weighted.per_channel_reals(graph, conv, result[3]))
 
 
@@ -102,9 +102,8 @@ def _evaluate(graph: Graph, op: Op, inputs: list[Array | None]) -> list[Array]:
             )
     top, left = before(op, 0, filter_h, out_h), before(op, 1, filter_w, out_w)
     acc = whole[top : top + out_h, left : left + out_w] + weighted.bias_of(graph, conv, out_c)
-    m, s = weighted.multipliers(weighted.per_channel_reals(graph, conv, out_c))
-    zero_point = quant_of(output(graph, op)).zero_point
-    return [q.requantize(acc, m, s, zero_point, (q.INT8_MIN, q.INT8_MAX))[None]]
+    reals, limits = weighted.per_channel_reals(graph, conv, out_c), q.LIMITS[output(graph, op).dtype]
+    return [weighted.results(graph, conv, acc, reals, limits)]
 
 
 def _lower(graph: Graph, op: Op, target: str) -> NoReturn:

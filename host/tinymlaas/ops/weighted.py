@@ -10,10 +10,10 @@ from .. import quant as q
 from ..graph import Array, Graph, Op, Quant, Tensor
 from ..planfmt import CHANNEL
 from .checks import (
+    activation_input,
+    activation_output,
     constant,
     inconsistent,
-    int8_input,
-    int8_output,
     multiplier,
     operand_count,
     output,
@@ -23,13 +23,14 @@ from .checks import (
 )
 
 WEIGHTS, BIAS = 1, 2  # positions of the inputs
+# Of sums of 64 bits: MultiplyByQuantizedMultiplier takes shifts of up to 7, and sums below 2^47.
+_MOST_SHIFT_WIDE, _MOST_BIAS = 7, 1 << 46
 
 
 def check_operands(graph: Graph, op: Op, axis: int) -> Tensor:
     """Check input, output, weights and bias with output channels along ``axis`` of the weights; returns the weights."""
     operand_count(graph, op, 2, 3)
-    int8_input(graph, op)
-    int8_output(graph, op)
+    activation_output(graph, op, activation_input(graph, op).dtype)
     weights = constant(graph, op, WEIGHTS, "weights", ("int8",))
     if weights.quant is None or 0.0 in weights.quant.scales:
         raise inconsistent(graph, op, f"weights '{weights.name}' have no scale")
@@ -59,18 +60,33 @@ def check_symmetric(graph: Graph, op: Op, weights: Tensor) -> None:
         )
 
 
-def check_bias(graph: Graph, op: Op, channels: int) -> None:
-    """Check the bias, when there is one."""
+def check_bias(graph: Graph, op: Op, channels: int, wide: tuple[str, ...] = ("int64",)) -> None:
+    """Check the bias, when there is one; ``wide``: its types where activations are int16."""
     if len(op.inputs) > BIAS and op.inputs[BIAS] >= 0:
-        bias = constant(graph, op, BIAS, "bias", ("int32",))
+        bias = constant(graph, op, BIAS, "bias", wide if is_wide(graph, op) else ("int32",))
         if bias.size != channels:
             raise inconsistent(graph, op, f"bias '{bias.name}' has {bias.size} entries for {channels} output channels")
+        most = max(abs(int(limit)) for limit in (values(bias).min(), values(bias).max()))
+        if most > _MOST_BIAS:
+            raise inconsistent(graph, op, f"bias '{bias.name}' has an entry of magnitude {most}, more than 2^46")
 
 
 def check_multipliers(graph: Graph, op: Op, reals: Iterable[float]) -> None:
-    """Check that every multiplier can be held by the ``channel`` stream."""
+    """Check that every multiplier can be held by the stream of channels."""
+    most = _MOST_SHIFT_WIDE if sums_64_bits(graph, op) else 30
     for channel, real in enumerate(reals):
-        multiplier(graph, op, real, f"scale ratio of channel {channel}")
+        multiplier(graph, op, real, f"scale ratio of channel {channel}", most)
+
+
+def is_wide(graph: Graph, op: Op) -> bool:
+    """Whether activations are int16."""
+    return output(graph, op).dtype == "int16"
+
+
+def sums_64_bits(graph: Graph, op: Op) -> bool:
+    """Whether TFLite Micro adds up in 64 bits: where activations are int16, unless the bias is int32."""
+    bias = op.inputs[BIAS] if len(op.inputs) > BIAS else -1
+    return is_wide(graph, op) and (bias < 0 or graph.tensor(bias).dtype != "int32")
 
 
 def bias_of(graph: Graph, op: Op, channels: int) -> Array:
@@ -91,6 +107,15 @@ def multipliers(reals: Iterable[float]) -> tuple[Array, Array]:
     """Q31 mantissas and exponents, int64 [channels] each."""
     pairs = [q.quantize_multiplier(real) for real in reals]
     return np.array([m for m, _ in pairs], np.int64), np.array([s for _, s in pairs], np.int64)
+
+
+def results(graph: Graph, op: Op, acc: Array, reals: Iterable[float], limits: tuple[int, int]) -> Array:
+    """The output of sums [..., channels], which include the bias."""
+    m, s = multipliers(reals)
+    result = output(graph, op)
+    if sums_64_bits(graph, op):
+        return q.requantize_wide(acc, m, s, limits).reshape(result.shape)
+    return q.requantize(acc, m, s, quant_of(result).zero_point, limits, result.dtype).reshape(result.shape)
 
 
 def channel_stream(graph: Graph, op: Op, weights: Array, reals: list[float]) -> bytes:
@@ -119,6 +144,6 @@ def range_fields(graph: Graph, op: Op, limits: tuple[int, int]) -> dict[str, int
 def exact_matmul(a: Array, b: Array) -> Array:
     """a @ b in int64 through float64, which BLAS is fast at.
 
-    Exact: products of an int8 and a difference of two int8 are below 2^16, so 2^37 of them stay below 2^53.
+    Exact: products of an int8 and an int16, or a difference of two int8, are up to 2^22, so 2^31 of them stay below 2^53.
     """
     return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)

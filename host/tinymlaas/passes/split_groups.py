@@ -25,12 +25,17 @@ def run(graph: Graph, target: str) -> Graph:
 
 
 def _groups(graph: Graph, op: Op) -> int:
-    """How many there are; 1 also where operands are not what they should be."""
+    """How many there are; 1 also where operands are not what they should be, and of int16, whose kernel knows groups."""
     if len(op.inputs) < _BIAS or len(op.outputs) != 1 or any(t < 0 for t in op.inputs[:_BIAS]):
         return 1
     image, weights = (graph.tensor(t) for t in op.inputs[:_BIAS])
     constants = [graph.tensor(t) for t in op.inputs[WEIGHTS:] if t >= 0]
-    if len(image.shape) != 4 or len(weights.shape) != 4 or any(t.data is None or not t.shape for t in constants):
+    if (
+        image.dtype == "int16"
+        or len(image.shape) != 4
+        or len(weights.shape) != 4
+        or any(t.data is None or not t.shape for t in constants)
+    ):
         return 1
     groups, rest = divmod(image.shape[3], max(1, weights.shape[3]))
     per_filter = weights.quant is None or len(weights.quant.scales) in (1, weights.shape[0])

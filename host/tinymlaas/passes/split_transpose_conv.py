@@ -70,9 +70,11 @@ def _quant(quant: Quant | None, times: int) -> Quant | None:
 
 
 def _repeated(bias: Tensor, times: int) -> Tensor:
+    """For each phase; one of int16 as CONV_2D takes it."""
     assert bias.data is not None
-    data = np.tile(bias.data.reshape(-1), times)
-    return replace(bias, shape=data.shape, data=data, quant=_quant(bias.quant, times))
+    dtype = "int64" if bias.dtype == "int16" else bias.dtype
+    data = np.tile(bias.data.reshape(-1), times).astype(dtype)
+    return replace(bias, shape=data.shape, data=data, dtype=dtype, quant=_quant(bias.quant, times))
 
 
 def _places(

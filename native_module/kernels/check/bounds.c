@@ -42,13 +42,18 @@ tml_status_t tml_check_multiplier(const tml_bounds_t *bounds, int32_t multiplier
     return TML_OK;
 }
 
-tml_status_t tml_check_channels(const tml_bounds_t *bounds, uint32_t offset, uint32_t count) {
-    TML_TRY(tml_check_constants(bounds, offset, (uint64_t)count * sizeof(tml_channel_t)));
-    const tml_channel_t *channels = (const tml_channel_t *)(const void *)(bounds->module + offset);
-    for (uint32_t i = 0; i < count; i++) {
-        TML_TRY(tml_check_multiplier(bounds, channels[i].multiplier, channels[i].shift, -31, 30, i));
+tml_status_t tml_check_scales(const tml_bounds_t *bounds, uint32_t offset, uint32_t count, uint32_t stride, int32_t high) {
+    TML_TRY(tml_check_constants(bounds, offset, (uint64_t)count * stride));
+    const uint8_t *end = bounds->module + offset + stride - sizeof(tml_scale_t);
+    for (uint32_t i = 0; i < count; i++, end += stride) {
+        const tml_scale_t *scale = (const tml_scale_t *)(const void *)end;
+        TML_TRY(tml_check_multiplier(bounds, scale->multiplier, scale->shift, -31, high, i));
     }
     return TML_OK;
+}
+
+tml_status_t tml_check_channels(const tml_bounds_t *bounds, uint32_t offset, uint32_t count) {
+    return tml_check_scales(bounds, offset, count, sizeof(tml_channel_t), 30);
 }
 
 tml_status_t tml_check_disjoint(const tml_bounds_t *bounds, const tml_span_t *a, const tml_span_t *b) {

@@ -48,6 +48,9 @@ tml_status_t tml_check_constants(const tml_bounds_t *bounds, uint32_t offset, ui
 // A `channel` stream lies inside the constants, and tml_multiply accepts every multiplier and shift of it.
 tml_status_t tml_check_channels(const tml_bounds_t *bounds, uint32_t offset, uint32_t count);
 
+// The same for a stream of anything that ends in a `scale`: `stride` bytes each, shifts up to `high`.
+tml_status_t tml_check_scales(const tml_bounds_t *bounds, uint32_t offset, uint32_t count, uint32_t stride, int32_t high);
+
 // Multiplier 0 or 2^30 to 2^31-1; shift low to high. The index goes into the message.
 tml_status_t tml_check_multiplier(const tml_bounds_t *bounds, int32_t multiplier, int32_t shift, int32_t low, int32_t high, uint32_t index);
 

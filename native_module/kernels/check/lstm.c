@@ -19,11 +19,7 @@ static tml_status_t check_operands(const tml_bounds_t *bounds, const tml_lstm_t 
 }
 
 static tml_status_t check_scales(const tml_bounds_t *bounds, const tml_lstm_t *p) {
-    TML_TRY(tml_check_constants(bounds, p->scales, 2 * GATES * sizeof(tml_scale_t)));
-    const tml_scale_t *scales = (const tml_scale_t *)(const void *)(bounds->module + p->scales);
-    for (uint32_t i = 0; i < 2 * GATES; i++) {
-        TML_TRY(tml_check_multiplier(bounds, scales[i].multiplier, scales[i].shift, -31, 30, i));
-    }
+    TML_TRY(tml_check_scales(bounds, p->scales, 2 * GATES, sizeof(tml_scale_t), 30));
     TML_TRY(tml_check_multiplier(bounds, p->multiplier, p->shift, -31, 30, 2 * GATES));
     // Shifts of the cell state for its products and for tanh, in the kernel.
     if (p->cell_exponent < -24 || p->cell_exponent > 0 || p->clip < 0) {
