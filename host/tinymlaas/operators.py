@@ -29,13 +29,18 @@ def _move(limits: str = "constant parameters") -> Note:
 
 NOTES: dict[str, Note] = {
     "CONV_2D": Note(
-        "CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, MOVE, GATHER",
+        "CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, CONV_INT16, MOVE, GATHER",
         "symmetric constant weights; up to 64 images and 64 groups, 65 535 per dimension, stride and dilation to 255",
+        _WIDE,
     ),
-    "DEPTHWISE_CONV_2D": Note("DEPTHWISE_CONV_2D, CONV_2D, FULLY_CONNECTED, MOVE", "as CONV_2D; any depth multiplier"),
-    "FULLY_CONNECTED": Note("FULLY_CONNECTED", "constant weights, per tensor or per channel"),
+    "DEPTHWISE_CONV_2D": Note(
+        "DEPTHWISE_CONV_2D, CONV_2D, FULLY_CONNECTED, CONV_INT16, MOVE", "as CONV_2D; any depth multiplier", _WIDE
+    ),
+    "FULLY_CONNECTED": Note("FULLY_CONNECTED, CONV_INT16", "constant weights, per tensor or per channel", _WIDE),
     "BATCH_MATMUL": Note("BATCH_MATMUL, FULLY_CONNECTED", "sums of up to 32 768 products; either operand may be constant"),
-    "TRANSPOSE_CONV": Note("CONV_2D, FULLY_CONNECTED, MOVE, GATHER", "batch 1, symmetric constant weights, no activation"),
+    "TRANSPOSE_CONV": Note(
+        "CONV_2D, FULLY_CONNECTED, CONV_INT16, MOVE, GATHER", "batch 1, symmetric constant weights, no activation", _WIDE
+    ),
     "AVERAGE_POOL_2D": Note("AVERAGE_POOL_2D, POOL_INT16, MOVE", "up to 64 images; no rescaling", _WIDE),
     "MAX_POOL_2D": Note("MAX_POOL_2D, POOL_INT16, MOVE", "up to 64 images; no rescaling", _WIDE),
     "ADD": Note("ADD, BINARY, LOOKUP", "broadcasts; one operand may be constant; shapes may be computed in int32", _WIDE),

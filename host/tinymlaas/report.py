@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .planfmt import ALIGN, CHANNEL, DTYPE_BYTES, DTYPES, REDUCE_FUNCTIONS, SCALE, VARIANTS
+from .planfmt import ALIGN, CHANNEL, DTYPE_BYTES, DTYPES, REDUCE_FUNCTIONS, SCALE, VARIANTS, WIDE_CHANNEL
 from .sign import claims, fingerprint
 from .unpack import Module, figures_of
 
@@ -123,6 +123,7 @@ def _matrix(f: Fields, number: int) -> tuple[int, ...]:
 _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] = {
     "CONV_2D": _image,
     "DEPTHWISE_CONV_2D": _image,
+    "CONV_INT16": _image,
     "AVERAGE_POOL_2D": _image,
     "MAX_POOL_2D": _image,
     "POOL_INT16": _image,
@@ -166,9 +167,10 @@ def _weights(operator: str, f: Fields) -> tuple[int, int, int]:
         return f["steps"] * weights, weights, 0
     if operator == "BATCH_MATMUL":
         return math.prod((*f["batch"], f["rows"], f["columns"], f["depth"])), 0, 0
-    if operator not in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+    depth = {"CONV_2D": "in_c", "DEPTHWISE_CONV_2D": "", "CONV_INT16": "filter_c"}.get(operator)
+    if depth is None:
         return 0, 0, 0
-    window = f["filter_h"] * f["filter_w"] * (f["in_c"] if operator == "CONV_2D" else 1)
+    window = f["filter_h"] * f["filter_w"] * (f[depth] if depth else 1)
     return f["out_h"] * f["out_w"] * f["out_c"] * window, window * f["out_c"], f["out_c"]
 
 
@@ -210,7 +212,8 @@ def _layer(index: int, operator: str, f: Fields) -> Layer:
     in_shape, out_shape = shapes_of(operator, f)
     macs, weights, channels = _weights(operator, f)
     reads, operand_bytes = _operands(operator, f, in_shape)
-    stored = {"weights": weights, "channels": channels * CHANNEL.nbytes, "aux": f.get("aux_bytes", 0)}
+    channel = WIDE_CHANNEL if operator == "CONV_INT16" else CHANNEL
+    stored = {"weights": weights, "channels": channels * channel.nbytes, "aux": f.get("aux_bytes", 0)}
     stored |= {"table": 256, "offsets": 4 * math.prod(out_shape[:1])}
     stored |= _remembering(operator, f)
     constant_bytes = operand_bytes + sum(size for name, size in stored.items() if f.get(name))

@@ -17,6 +17,7 @@ from tests.support.small_module import (
     small_streaming,
     small_tflite,
 )
+from tests.support.small_wide import small_wide, wide_tflite
 from tests.support.streaming_tflite import streaming_tflite
 from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas.compile import compile_model
@@ -38,8 +39,10 @@ def main() -> None:
     _write(MODELS / "remembering.tflite", remembering_tflite())
     _write(MODELS / "int16.tflite", small_int16_tflite())
     _write(MODULES / "int16.tml", small_int16())
+    _write(MODELS / "wide.tflite", wide_tflite())
     _write(MODULES / "every_operator.tml", small_module())
     _write(MODULES / "remembering.tml", small_remembering())
+    _write(MODULES / "wide.tml", small_wide())
     _write(MODULES / "streaming.tml", small_streaming())
     _write(MODULES / "streaming_that_computes.tml", compile_model(streaming_tflite(), "streaming").module)
     _write(MODULES / "signed.tml", sign(small_module(), new_key(), 1))

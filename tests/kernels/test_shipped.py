@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.kernels import Case, arena_of, channel_stream, random_bytes
+from tests.support.kernels import Case, arena_of, channel_stream, random_bytes, wide_channel_stream
 from tinymlaas.ops import scratch as scratch_bytes
 from tinymlaas.ops import sigmoid
 from tinymlaas.ops.window import Window
@@ -18,6 +18,7 @@ KINDS = st.sampled_from(["random", "random", "random", "min", "max"])
 SEEDS = st.integers(0, 2**32 - 1)
 GAPS = st.lists(st.integers(0, 9), min_size=3, max_size=3)
 int8 = st.integers(-128, 127)
+int16 = st.integers(-32768, 32767)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,25 @@ def conv_cases(draw, op):
     return weighted_case(
         op, fields, sizes, out_c, draw(SEEDS), draw(GAPS), (draw(KINDS), draw(KINDS)), draw(st.booleans())
     )
+
+
+@st.composite
+def conv_int16_cases(draw):
+    """Any groups, sums of both kinds, biases of any size."""
+    y, x = draw(directions()), draw(directions())
+    groups, filter_c, filters, gaps = *(draw(st.integers(1, 4)) for _ in range(3)), draw(GAPS)
+    fields = window_fields(y, x, groups * filter_c, groups * filters) | {"filter_c": filter_c}
+    rng, narrow = np.random.default_rng(draw(SEEDS)), draw(st.booleans())
+    out_bytes = 2 * y.out * x.out * groups * filters
+    parts = [random_bytes(rng, 2 * y.size * x.size * groups * filter_c, draw(KINDS)), bytes(out_bytes)]
+    data, (source, target) = arena_of(rng, parts, [2 * gaps[0], 2 * gaps[1]])
+    weights = random_bytes(rng, y.filter * x.filter * filter_c * groups * filters, draw(KINDS))
+    weights += bytes(-len(weights) % 4)
+    stream = wide_channel_stream(rng, groups * filters, narrow=narrow, extreme=draw(st.booleans()))
+    low, high = sorted((draw(int16), draw(int16))) if draw(st.booleans()) else (-32768, 32767)
+    fields |= {"act_min": low, "act_max": high, "sum_bytes": 4 if narrow else 8, "channels": len(weights)}
+    fields |= {"input": source, "output": target}
+    return Case("CONV_INT16", fields, weights + stream, data, ((target, out_bytes),), (target, out_bytes))
 
 
 @st.composite
@@ -361,6 +381,7 @@ CASES = {
     "LSTM": lstm_cases(),
     "RESIZE_BILINEAR": resize_bilinear_cases(),
     "BATCH_MATMUL": batch_matmul_cases(),
+    "CONV_INT16": conv_int16_cases(),
 }
 
 

@@ -7,9 +7,10 @@ import pytest
 from tests.module.test_loader import field, patched, record_offset
 from tests.support.kernels import library
 from tests.support.small_module import module_with, small_module, small_remembering
+from tests.support.small_wide import small_wide
 from tinymlaas.ctypes_host import aligned_bytes
 from tinymlaas.errors import ModuleError
-from tinymlaas.planfmt import CHANNEL, RECORD_BYTES, SCALE, record_layout
+from tinymlaas.planfmt import CHANNEL, RECORD_BYTES, SCALE, WIDE_CHANNEL, record_layout
 from tinymlaas.unpack import unpack
 
 SHAPE, ARENA, CONSTANTS = "shapes do not fit together", "reaches outside the arena", "reaches outside the constants"
@@ -49,6 +50,16 @@ FAULTS = {
         ("filter_h", 60000, SHAPE),
     ],
     "DEPTHWISE_CONV_2D": [*WINDOW_FAULTS, *WEIGHTED_FAULTS, ("in_c", 4, SHAPE)],
+    "CONV_INT16": [
+        *WINDOW_FAULTS,
+        ("input", 1, ARENA),
+        ("output", 1, ARENA),
+        *((name, value, CONSTANTS) for name in ("weights", "channels") for value in (0, 2, 0xFFFFFFF0)),
+        *(("filter_c", value, SHAPE) for value in (0, 3, 1)),
+        ("filter_h", 60000, CONSTANTS),
+        *(("sum_bytes", value, SHAPE) for value in (0, 2, 16)),
+        ("act_max", -32768, QUANTISATION),
+    ],
     "FULLY_CONNECTED": [
         *WEIGHTED_FAULTS,
         *((name, 0, SHAPE) for name in ("rows", "in_features", "out_features")),
@@ -225,7 +236,7 @@ def test_window_may_reach_as_far_as_the_last_row():
 
 
 SHRINKING = ("FULLY_CONNECTED", "MAX_POOL_2D", "AVERAGE_POOL_2D", "REDUCE")
-GROWING = ("CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "MOVE", "GATHER", "RESIZE_BILINEAR", "BATCH_MATMUL")
+GROWING = ("CONV_2D", "DEPTHWISE_CONV_2D", "PAD", "MOVE", "GATHER", "RESIZE_BILINEAR", "BATCH_MATMUL", "CONV_INT16")
 
 
 @pytest.mark.parametrize("op", SHRINKING)
@@ -328,6 +339,29 @@ def test_channel_fault_names_the_channel(name, value):
     at = field("CONV_2D", "channels") + 2 * CHANNEL.nbytes
     with pytest.raises(ModuleError, match="out of range: channel 2"):
         library().load(patched(CHANNEL, name, value, at))
+
+
+def test_shifts_of_sums_of_64_bits_end_earlier():
+    """The first layer of the module has sums of 32 bits, the second of 64."""
+    layers = [fields for _, fields in unpack(small_wide()).records][:2]
+    for fields, most in zip(layers, (30, 7), strict=True):
+        at = fields["channels"] + WIDE_CHANNEL.nbytes
+        library().load(patched(WIDE_CHANNEL, "shift", most, at, small_wide()))
+        for name, value in (("shift", most + 1), ("shift", -32), ("multiplier", 1), ("multiplier", -(1 << 31))):
+            with pytest.raises(ModuleError, match="out of range: channel 1"):
+                library().load(patched(WIDE_CHANNEL, name, value, at, small_wide()))
+
+
+def test_filters_with_more_weights_than_an_offset_counts():
+    """Refused before the constants are looked at."""
+    fields = dict.fromkeys((f.name for f in record_layout("CONV_INT16").fields), 1) | {
+        "op": 20,
+        "variant": 0,
+        "flags": 0,
+    }
+    fields |= {"input": 0, "output": 8, "filter_h": 65535, "filter_w": 65535, "pad_top": 0, "pad_left": 0}
+    record = record_layout("CONV_INT16").pack(fields).ljust(64, b"\0")
+    assert f"{SHAPE}: {65535**2}" in library().check("CONV_INT16", record, aligned_bytes(16), 1 << 16)
 
 
 def test_pad_sizes():

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.small_int16 import small_int16
 from tests.support.small_module import small_module, small_remembering, small_streaming
+from tests.support.small_wide import small_wide
 from tinymlaas.planfmt import OPERATORS
 from tinymlaas.sign import new_key, sign
 from tinymlaas.toolchain.hostlib import build_program
@@ -18,6 +19,7 @@ MODULES = {
     "streaming": small_streaming(),
     "remembering": small_remembering(),
     "int16": small_int16(),
+    "wide": small_wide(),
 }
 
 

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from tinymlaas.ctypes_host import Bytes, NativeLibrary, Table, aligned_bytes
-from tinymlaas.planfmt import CHANNEL, OPERATORS, RECORD_BYTES, record_layout
+from tinymlaas.planfmt import CHANNEL, OPERATORS, RECORD_BYTES, WIDE_CHANNEL, record_layout
 from tinymlaas.toolchain.hostlib import build_hostlib
 
 GUARD = 64
@@ -71,6 +71,19 @@ def channel_stream(rng: np.random.Generator, count: int, *, extreme: bool) -> by
     return b"".join(
         CHANNEL.pack({"bias": int(b), "multiplier": int(m), "shift": int(s)})
         for b, m, s in zip(bias, multiplier, shift, strict=True)
+    )
+
+
+def wide_channel_stream(rng: np.random.Generator, count: int, *, narrow: bool, extreme: bool) -> bytes:
+    """The same for int16; narrow: for sums of 32 bits."""
+    limit = 2**31 if narrow else 2**63 - 1
+    bias = rng.integers(-limit, limit, count) if extreme else rng.integers(-(2**20), 2**20, count)
+    multiplier = rng.integers(2**30, 2**31, count) if narrow else rng.integers(2**14, 2**15, count) << 16
+    shift = rng.integers(-31, 31 if narrow else 8, count) if extreme else rng.integers(-12, -4, count)
+    multiplier[rng.random(count) < 0.05] = 0
+    return b"".join(
+        WIDE_CHANNEL.pack({"bias_low": b & 0xFFFFFFFF, "bias_high": b >> 32, "multiplier": m, "shift": s})
+        for b, m, s in zip(bias.tolist(), multiplier.tolist(), shift.tolist(), strict=True)
     )
 
 

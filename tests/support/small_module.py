@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 from tests.support.small_int16 import small_int16
+from tests.support.small_wide import small_wide
 from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
 from tinymlaas.compile import compile_model, plan_graph
 from tinymlaas.evaluate import evaluate
@@ -173,5 +174,5 @@ def small_remembering() -> bytes:
 
 def module_with(op: str) -> bytes:
     """A small module in which a kernel occurs."""
-    modules = (small_module(), small_remembering(), small_int16())
+    modules = (small_module(), small_remembering(), small_int16(), small_wide())
     return next(m for m in modules if op in {name for name, _ in unpack(m).records})

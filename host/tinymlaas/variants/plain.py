@@ -113,6 +113,18 @@ def _fully_connected(f: dict[str, Any], target: str) -> Counts:
     return _rows(f["in_features"], f["out_features"], f["rows"], target)
 
 
+def _conv_int16(f: dict[str, Any], target: str) -> Counts:
+    """Taps in the padding are skipped."""
+    outputs = f["out_h"] * f["out_w"] * f["out_c"]
+    taps = sum(_inside(f, "h")) * sum(_inside(f, "w")) * f["out_c"]
+    return {
+        "output": float(outputs),
+        "tap": float(outputs * f["filter_h"] * f["filter_w"]),
+        "inside": float(taps),
+        "product": float(taps * f["filter_c"]),
+    }
+
+
 def _pool(f: dict[str, Any], target: str) -> Counts:
     """Some targets have four channels at a time where they are a multiple of four; the others are no slower so."""
     rows, columns = _inside(f, "h"), _inside(f, "w")
@@ -261,4 +273,5 @@ _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "LSTM": _lstm,
     "RESIZE_BILINEAR": _resize_bilinear,
     "BATCH_MATMUL": _batch_matmul,
+    "CONV_INT16": _conv_int16,
 }
