@@ -1,4 +1,9 @@
-#include "kernels/check/bounds.h"
+#include <stddef.h>
+
+#include "kernels/check/pool.h"
+
+_Static_assert(offsetof(tml_conv_int16_t, in_h) == offsetof(tml_pool_t, in_h), "in_h");
+_Static_assert(offsetof(tml_conv_int16_t, dilation_w) == offsetof(tml_pool_t, dilation_w), "dilation_w");
 
 // Whole groups of channels, and as many filters for each; no filter has more weights than an offset can count.
 static tml_status_t check_filters(const tml_bounds_t *bounds, const tml_conv_int16_t *c, uint64_t patch) {
@@ -8,20 +13,11 @@ static tml_status_t check_filters(const tml_bounds_t *bounds, const tml_conv_int
     return tml_check_count(bounds, patch, TML_MAX_ELEMENTS);
 }
 
-static tml_status_t check_operands(const tml_bounds_t *bounds, const tml_conv_int16_t *c) {
-    const tml_window_t window = TML_WINDOW_OF(c);
-    tml_span_t input, output;
-    TML_TRY(tml_check_window(bounds, &window));
-    TML_TRY(tml_check_items(bounds, c->input, (uint64_t)c->in_h * c->in_w * c->in_c, sizeof(int16_t), &input));
-    TML_TRY(tml_check_items(bounds, c->output, (uint64_t)c->out_h * c->out_w * c->out_c, sizeof(int16_t), &output));
-    return tml_check_disjoint(bounds, &input, &output);
-}
-
 tml_status_t tml_check_conv_int16(tml_bounds_t *bounds, const tml_record_t *record) {
     const tml_conv_int16_t *c = &record->conv_int16;
     const uint64_t patch = (uint64_t)c->filter_h * c->filter_w * c->filter_c;
     const bool narrow = c->sum_bytes == sizeof(int32_t);
-    TML_TRY(check_operands(bounds, c));
+    TML_TRY(tml_check_items_image(bounds, &record->pool, sizeof(int16_t)));
     TML_TRY(check_filters(bounds, c, patch));
     if (!narrow && c->sum_bytes != sizeof(int64_t)) {
         return tml_fail(bounds, TML_SHAPE, c->sum_bytes, sizeof(int64_t));
