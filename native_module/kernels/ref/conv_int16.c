@@ -12,7 +12,7 @@ static __attribute__((noinline)) int64_t dot(const int16_t *a, const int8_t *b, 
         uint32_t i = n < 256 ? n : 256;
         n -= i;
         do {
-            part += *a++ * *b++;
+            part += *a++ **b++;
         } while (--i != 0);
         sum += part;
     } while (n != 0);
