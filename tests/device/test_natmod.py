@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+from functools import cache
+
 import numpy as np
 import pytest
 
-from tests.support import golden, oracle
+from tests.support import golden, oracle, wakewords
 from tests.support.devices import Bench, bench
 from tests.support.small_module import remembering_tflite
 from tests.support.streaming_tflite import streaming_tflite
 from tests.support.zoo import SHAPE, zoo_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.device.install import PACKAGE_DIR, install
+from tinymlaas.graph import Graph
 from tinymlaas.target import Board, board_by_name
 from tinymlaas.toolchain.natmod import ARCHES, build_natmod
 
 DIGITS = golden.digits()
 MODULE = compile_model(DIGITS.data, "digits").module
 ZOO = zoo_tflite()
-# SVDF, LSTM and integers of other sizes; variables that are read and assigned.
-STATES = {"layers": (remembering_tflite(), (1, 8), "int16"), "rows": (streaming_tflite(), (1, 2, 4), "int8")}
-FILES = {
-    "digits.tml": MODULE,
-    "zoo.tml": compile_model(ZOO, "zoo").module,
-    **{f"{name}.tml": compile_model(model, name).module for name, (model, _, _) in STATES.items()},
-}
+ZOO_MODULE = compile_model(ZOO, "zoo").module
+# Models with a state: layers that keep it (SVDF, LSTM), and variables that are read and assigned.
+STATES = ["small_layers", "small_variables", "okay_nabu", *golden.REMEMBERING]
+SMALL = {"small_layers": remembering_tflite, "small_variables": streaming_tflite}
+STEPS = 6
+
+
+@cache
+def remembering(name: str) -> bytes:
+    """A model with a state; skips the test where it is not there."""
+    if name in golden.REMEMBERING:
+        golden.require()
+        return golden.model(name)
+    return wakewords.model(name) if name == "okay_nabu" else SMALL[name]()
+
+
+def state_files() -> dict[str, bytes]:
+    """Modules of the models with a state that are there."""
+    files = {}
+    for name in STATES:
+        with contextlib.suppress(pytest.skip.Exception):
+            files[f"{name}.tml"] = compile_model(remembering(name), name).module
+    return files
+
 
 # Each board with its own kind of native module, then Cortex-M3 and M4 with those of lesser cores.
 CASES = [
@@ -61,7 +82,12 @@ def installable(board: Board, arch: str) -> bool:
 def started(request):
     board_id, arch = request.param
     install_it = installable(board_by_name(board_id), arch)
-    files = {**FILES, "wrong/_tinyml.mpy": natmod(FOREIGN.get(arch, "rv32imc"))}
+    files = {
+        "digits.tml": MODULE,
+        "zoo.tml": ZOO_MODULE,
+        **state_files(),
+        "wrong/_tinyml.mpy": natmod(FOREIGN.get(arch, "rv32imc")),
+    }
     with bench(board_id, files if install_it else {**files, **runtime_files(arch)}, stock=True) as board:
         if install_it:
             build_natmod(arch)
@@ -105,11 +131,16 @@ def test_every_operator_to_the_byte(board):
         assert board.value(f"bytes(x.outputs[{i}])") == value.tobytes(), i
 
 
+def steps_of(graph: Graph) -> np.ndarray:
+    tensor = graph.tensor(graph.inputs[0])
+    limits = np.iinfo(tensor.dtype)
+    return np.random.default_rng(3).integers(limits.min, limits.max + 1, (STEPS, *tensor.shape)).astype(tensor.dtype)
+
+
 @pytest.mark.parametrize("name", STATES)
 def test_states_are_kept_set_and_reset(board, name):
-    model, shape, dtype = STATES[name]
-    limits = np.iinfo(dtype)
-    steps = np.random.default_rng(3).integers(limits.min, limits.max + 1, (6, *shape)).astype(dtype)
+    model = remembering(name)
+    steps = steps_of(compile_model(model, name).graph)
     expected = [value.tobytes() for value in oracle.run_steps(model, steps, 1)[0]]
     board.run(f"m = None\nx = tinyml.Model('{board.folder}{name}.tml')\nsteps = {[s.tobytes() for s in steps]!r}")
     board.run(f"""
@@ -117,7 +148,7 @@ import array
 def after(n, to):
     found = []
     for step in steps[n:to]:
-        x.inputs[0][:] = array.array({np.dtype(dtype).char!r}, step)
+        x.inputs[0][:] = array.array({steps.dtype.char!r}, step)
         x.run()
         found.append(bytes(x.outputs[0]))
     return found
