@@ -103,6 +103,33 @@ def _hard_swish(d: Draw) -> tuple[bytes, list[np.ndarray]]:
     return single_op("HARD_SWISH", [TensorSpec((256,), scale, 7), TensorSpec((256,), out, -3)]), [ALL]
 
 
+def _biases(op: str, dtype: str) -> Callable[[Draw], tuple[bytes, list[np.ndarray]]]:
+    """Layers of int16 whose biases lie next to halves of the output, under multipliers whose 15 bits do, or are all ones."""
+
+    def case(d: Draw) -> tuple[bytes, list[np.ndarray]]:
+        mantissa = (int(d.rng.choice([d.rng.integers(2**14, 2**15), 2**15 - 1])) + 0.5) / 2**15
+        scale = _float32(d.scale * d.scale2) / mantissa * 2.0 ** int(d.rng.integers(-3, 12))
+        out = float(np.nextafter(np.float32(scale), np.float32(d.rng.choice([0, np.inf]))))
+        halves = (d.rng.integers(-32000, 32000, 40) + 0.5) * out / (d.scale * d.scale2)
+        bias = (halves[:, None] + np.arange(-2, 3)).astype(dtype).reshape(-1)
+        flat, n = op == "FULLY_CONNECTED", bias.size
+        shapes = ((1, 1), (n, 1), (1, n)) if flat else ((1, 1, 1, 1), (n, 1, 1, 1), (1, 1, 1, n))
+        data = np.zeros(shapes[1], np.int8)
+        if op == "DEPTHWISE_CONV_2D":
+            data = data.reshape(1, 1, 1, n)
+        tensors = [
+            TensorSpec(shapes[0], d.scale, 0, "int16"),
+            TensorSpec(data.shape, d.scale2, data=data),
+            TensorSpec((n,), _float32(d.scale * d.scale2), 0, dtype, bias),
+            TensorSpec(shapes[2], out, 0, "int16"),
+        ]
+        options: dict[str, int] = {} if flat else {"strideH": 1, "strideW": 1}
+        options |= {"depthMultiplier": n} if "DEPTH" in op else {}
+        return single_op(op, tensors, **options), [np.zeros(shapes[0], np.int16)]
+
+    return case
+
+
 _SUM, _PRODUCT = lambda d: d.value * d.scale, lambda d: d.value * d.weight * d.scale * d.scale2
 _NONE = {"fusedActivationFunction": 0}
 CASES = {
@@ -119,6 +146,8 @@ CASES = {
     "RSQRT": _rsqrt,
     "ELU": _elu,
     "HARD_SWISH": _hard_swish,
+    **{f"{op} of int16, {t}": _biases(op, t) for op in ("FULLY_CONNECTED", "CONV_2D") for t in ("int32", "int64")},
+    "DEPTHWISE_CONV_2D of int16": _biases("DEPTHWISE_CONV_2D", "int64"),
 }
 
 
