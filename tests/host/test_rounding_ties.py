@@ -104,10 +104,10 @@ def _hard_swish(d: Draw) -> tuple[bytes, list[np.ndarray]]:
 
 
 def _biases(op: str, dtype: str) -> Callable[[Draw], tuple[bytes, list[np.ndarray]]]:
-    """Layers of int16 whose biases lie next to halves of the output, under multipliers whose 15 bits do, or are all ones."""
+    """Biases of int16 layers next to halves of the output, under multipliers whose 15 bits do so too, are all ones, or a single one."""
 
     def case(d: Draw) -> tuple[bytes, list[np.ndarray]]:
-        mantissa = (int(d.rng.choice([d.rng.integers(2**14, 2**15), 2**15 - 1])) + 0.5) / 2**15
+        mantissa = float(d.rng.choice([d.rng.integers(2**14, 2**15) + 0.5, 2**15 - 0.5, 2**14])) / 2**15
         scale = _float32(d.scale * d.scale2) / mantissa * 2.0 ** int(d.rng.integers(-3, 12))
         out = float(np.nextafter(np.float32(scale), np.float32(d.rng.choice([0, np.inf]))))
         halves = (d.rng.integers(-32000, 32000, 40) + 0.5) * out / (d.scale * d.scale2)
