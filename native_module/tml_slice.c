@@ -16,8 +16,12 @@
 #define ROWS (6)
 #define FEATURES (8)
 
+// How much longer a multiply-accumulate takes in the plain kernel of int16.
+#define PLAIN (4)
+
 #define IS_CONV (1u << TML_OP_CONV_2D | 1u << TML_OP_DEPTHWISE_CONV_2D)
 #define IS_POOL (1u << TML_OP_AVERAGE_POOL_2D | 1u << TML_OP_MAX_POOL_2D)
+#define IS_WIDE (1u << TML_OP_CONV_INT16 | 1u << TML_OP_POOL_INT16) // of two bytes per element, the image where a pool has it
 #define IS(record, set) ((1u << (record)->head.op & (set)) != 0)
 
 // A record is cut along units of its output. Each slice has `step` of them, the last one what is left over too.
@@ -36,12 +40,16 @@ typedef struct {
 SAME_PLACE(tml_conv_t, out_h);
 SAME_PLACE(tml_conv_t, pad_top);
 SAME_PLACE(tml_conv_t, dilation_w);
+_Static_assert(offsetof(tml_conv_int16_t, in_h) == offsetof(tml_pool_t, in_h), "in_h");
+SAME_PLACE(tml_conv_int16_t, out_h);
+SAME_PLACE(tml_conv_int16_t, pad_top);
+SAME_PLACE(tml_conv_int16_t, dilation_w);
 SAME_PLACE(tml_pool_t, out_h);
 SAME_PLACE(tml_pool_t, pad_top);
 SAME_PLACE(tml_pool_t, dilation_w);
 
 static uint8_t *image_in(tml_record_t *record) {
-    return (uint8_t *)record + (IS(record, IS_POOL) ? offsetof(tml_pool_t, in_h) : offsetof(tml_conv_t, in_h));
+    return (uint8_t *)record + (IS(record, IS_POOL | IS_WIDE) ? offsetof(tml_pool_t, in_h) : offsetof(tml_conv_t, in_h));
 }
 
 // As many units as there are steps for, in multiples of `grain`. (Sizes so large that they wrap make small slices.)
@@ -63,7 +71,8 @@ static bool flatten(const tml_record_t *record, image_t *image) {
 }
 
 // Rows of the output.
-static cut_t cut_image(const tml_head_t *head, const image_t *image) {
+static cut_t cut_image(const tml_record_t *record, const image_t *image) {
+    const tml_head_t *head = &record->head;
     uint32_t steps = (uint32_t)image->out_w * image->out_c * image->filter_h * image->filter_w, grain = 1;
     bool dense = head->op == TML_OP_CONV_2D;
     if (dense) {
@@ -73,14 +82,16 @@ static cut_t cut_image(const tml_head_t *head, const image_t *image) {
     }
     // Which side is the longer one decides the order of the weights of the DSP kernel for depthwise convolutions.
     bool fixed = !dense && head->variant == TML_VARIANT_DSP && image->out_h > image->out_w;
-    return cut(fixed ? 1 : image->out_h, steps * (dense ? image->in_c : 2), grain);
+    const uint32_t depth = head->op == TML_OP_CONV_INT16 ? PLAIN * record->conv_int16.filter_c : dense ? image->in_c : 2;
+    return cut(fixed ? 1 : image->out_h, steps * depth, grain);
 }
 
 // Their windows begin further down in the input: by whole rows of it once the padding is used up.
 static void take_rows(tml_head_t *head, image_t *image, uint32_t first, uint32_t n) {
     const uint32_t down = first * image->stride_h, rows = down > image->pad_top ? down - image->pad_top : 0;
-    head->input += rows * image->in_w * image->in_c;
-    head->output += first * image->out_w * image->out_c;
+    const uint32_t item = (1u << head->op & IS_WIDE) != 0 ? 2 : 1;
+    head->input += rows * image->in_w * image->in_c * item;
+    head->output += first * image->out_w * image->out_c * item;
     image->pad_top = (uint16_t)(image->pad_top - (down - rows));
     image->in_h = (uint16_t)(image->in_h - rows);
     image->out_h = (uint16_t)n;
@@ -94,6 +105,19 @@ static void take_features(tml_fully_connected_t *fc, uint32_t first, uint32_t n)
     fc->out_features = n;
 }
 
+// A fully-connected layer of int16, or a convolution of one window, is cut along its channels.
+static bool is_one_pixel(const tml_record_t *record) {
+    const tml_conv_int16_t *c = &record->conv_int16;
+    return c->op == TML_OP_CONV_INT16 && (c->out_h | c->out_w) == 1 && c->filter_c == c->in_c;
+}
+
+static void take_channels(tml_conv_int16_t *c, uint32_t first, uint32_t n) {
+    c->weights += first * c->filter_h * c->filter_w * c->filter_c;
+    c->channels += first * sizeof(tml_wide_channel_t);
+    c->output += first * sizeof(int16_t);
+    c->out_c = (uint16_t)n;
+}
+
 static void take_elements(tml_add_t *add, uint32_t first, uint32_t n) {
     add->input += first;
     add->input2 += first;
@@ -104,8 +128,11 @@ static void take_elements(tml_add_t *add, uint32_t first, uint32_t n) {
 // Operators that are not named here run in one slice, and so do layouts of weights that cannot be cut.
 static cut_t cut_record(const tml_record_t *record, const image_t *image) {
     const tml_fully_connected_t *fc = &record->fully_connected;
-    if (IS(record, IS_CONV | IS_POOL)) {
-        return cut_image(&record->head, image);
+    if (is_one_pixel(record)) {
+        return cut(image->out_c, (uint32_t)image->filter_h * image->filter_w * image->in_c * PLAIN, FEATURES);
+    }
+    if (IS(record, IS_CONV | IS_POOL | IS_WIDE)) {
+        return cut_image(record, image);
     }
     if (record->head.op == TML_OP_FULLY_CONNECTED && fc->variant == TML_VARIANT_PLAIN && fc->rows == 1) {
         return cut(fc->out_features, fc->in_features, FEATURES);
@@ -128,6 +155,8 @@ uint32_t tml_slice(const tml_record_t *record, uint32_t slice, tml_record_t *par
     }
     if (record->head.op == TML_OP_FULLY_CONNECTED) {
         take_features(&part->fully_connected, first, n);
+    } else if (is_one_pixel(record)) {
+        take_channels(&part->conv_int16, first, n);
     } else if (record->head.op == TML_OP_ADD) {
         take_elements(&part->add, first, n);
     } else {
