@@ -20,6 +20,7 @@ from tinymlaas.tflite.importer import read
 from tinymlaas.tflite.schema import BUILTIN_OPERATORS, TENSOR_TYPES
 
 ACT = TensorSpec((1, 4), 0.5, 3)
+WIDE = TensorSpec((1, 4), 0.5, 0, "int16")
 WINDOW = {"padding": 1, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
 POOL = {"padding": 1, "strideH": 1, "strideW": 1, "filterHeight": 2, "filterWidth": 2}
 
@@ -57,6 +58,16 @@ def _fully_connected(
     return single_op("FULLY_CONNECTED", [image, weights or _constant((4, 4)), out], **options)
 
 
+def _wide_bias(value: int) -> bytes:
+    bias = TensorSpec((4,), 0.25, 0, "int64", np.array([0, 1, -value, 3], np.int64))
+    return single_op("FULLY_CONNECTED", [WIDE, _constant((4, 4)), bias, WIDE])
+
+
+def test_largest_of_int16_are_sound() -> None:
+    _import(_wide_bias(1 << 46))
+    _import(_fully_connected(WIDE, _constant((4, 4), scale=63.0), replace(WIDE, scale=0.25)))
+
+
 def test_conv_is_sound() -> None:
     graph = read(_conv(), "x.tflite")
     OPS["CONV_2D"].check(graph, graph.ops[0])
@@ -76,12 +87,34 @@ UNSUPPORTED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "float model": (
         lambda: _conv(image={"dtype": "float32"}),
-        r"'t3' \(CONV_2D\): input 't0' is float32, only int8 is supported; quantise the model",
+        r"'t3' \(CONV_2D\): input 't0' is float32, only int8 or int16 is supported; quantise the model",
     ),
     "uint8 model": (lambda: _conv(out={"dtype": "uint8", "name": "y"}), "output 'y' is uint8"),
     "int16 model": (
-        lambda: _conv(image={"dtype": "int16"}),
+        lambda: single_op("HARD_SWISH", [WIDE, WIDE]),
         "is int16, only int8 is supported; quantise the activations",
+    ),
+    "int16 to int8": (
+        lambda: _fully_connected(WIDE),
+        "input is int16, output 't2' int8; quantise both alike",
+    ),
+    "bias of 32 bits": (
+        lambda: single_op(
+            "DEPTHWISE_CONV_2D",
+            [
+                TensorSpec((1, 4, 4, 2), 0.5, 0, "int16"),
+                _constant((1, 2, 2, 2)),
+                _constant((2,), "int32"),
+                TensorSpec((1, 3, 3, 2), 0.5, 0, "int16"),
+            ],
+            depthMultiplier=1,
+            **WINDOW,
+        ),
+        "bias 't2' has type int32, only int64 is supported",
+    ),
+    "long rows of int16": (
+        lambda: _fully_connected(replace(WIDE, shape=(1, 65536)), _constant((4, 65536)), WIDE),
+        "in_features is 65536; supported are 1 to 65535",
     ),
     "hybrid weights": (
         lambda: _fully_connected(weights=_constant((4, 4), "float32")),
@@ -128,6 +161,15 @@ INCONSISTENT: dict[str, tuple[Callable[[], bytes], str]] = {
     "zero scale": (lambda: _conv(image={"scale": 0.0}), "scale 0.0, zero point 3"),
     "zero point": (lambda: _conv(image={"zero_point": 200}), "zero point 200"),
     "absurd scales": (lambda: _conv(image={"scale": 1e30}), "scale ratio of channel 0 is"),
+    "zero point of int16": (lambda: _fully_connected(replace(WIDE, zero_point=1), out=WIDE), "zero point 1"),
+    "bias of 48 bits": (
+        lambda: _wide_bias((1 << 46) + 1),
+        "bias 't2' has an entry of magnitude 70368744177665, more than 2\\^46",
+    ),
+    "multiplier of 128": (
+        lambda: _fully_connected(WIDE, _constant((4, 4), scale=64.0), replace(WIDE, scale=0.25)),
+        "scale ratio of channel 0 is 128",
+    ),
     "tiny output scale": (lambda: _conv(out={"scale": 1e-40}), "scale ratio of channel 0 is"),
     "tiny scale": (lambda: single_op("RELU6", [replace(ACT, scale=1e-30)] * 2), "6.0 at scale 1.00.*e-30 leaves int32"),
     "depth multiplier": (

@@ -101,6 +101,8 @@ def activation_input(
 def activation_output(graph: Graph, op: Op, dtype: str) -> Tensor:
     """Check that the output is a quantised activation of the type of an input that ``activation_input`` has accepted."""
     tensor = output(graph, op)
+    if tensor.dtype != dtype and tensor.dtype in q.LIMITS:
+        raise refuse(graph, op, f"input is {dtype}, output '{tensor.name}' {tensor.dtype}", "quantise both alike")
     _activation(graph, op, tensor, "output", (dtype,))
     return tensor
 
