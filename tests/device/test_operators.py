@@ -6,6 +6,7 @@ import pytest
 from tests.support import oracle, wakewords
 from tests.support.small_module import remembering_tflite
 from tests.support.zoo import SHAPE, zoo_tflite
+from tests.support.zoo_int16 import zoo_int16_tflite
 from tinymlaas.compile import compile_model
 from tinymlaas.run import run_module
 
@@ -13,11 +14,13 @@ BOARDS = ["host", "unix", "qemu-m3", "qemu-m4", "qemu-rv32", "pico"]
 ROUNDS = 3
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
 @pytest.mark.parametrize("board", BOARDS)
-def test_every_operator(board):
-    model = zoo_tflite()
+def test_every_operator(board, dtype):
+    model = zoo_tflite() if dtype == "int8" else zoo_int16_tflite()
     compiled = compile_model(model, "zoo")
-    images = np.random.default_rng(1).integers(-128, 128, (ROUNDS, *SHAPE)).astype(np.int8)
+    limits = np.iinfo(dtype)
+    images = np.random.default_rng(1).integers(limits.min, limits.max + 1, (ROUNDS, *SHAPE)).astype(dtype)
     result = run_module(compiled.module, "zoo", board, images)
     for i, image in enumerate(images):
         expected = oracle.run_all(model, [image], len(compiled.plan.outputs))

@@ -67,6 +67,13 @@ tml_status_t tml_check_elementwise(const tml_bounds_t *bounds, const tml_span_t 
     return a->offset == b->offset ? TML_OK : tml_check_disjoint(bounds, a, b);
 }
 
+tml_status_t tml_check_elements(const tml_bounds_t *bounds, const tml_head_t *head, uint64_t count, uint32_t item) {
+    tml_span_t input, output;
+    TML_TRY(tml_check_items(bounds, head->input, count, item, &input));
+    TML_TRY(tml_check_items(bounds, head->output, count, item, &output));
+    return tml_check_elementwise(bounds, &input, &output);
+}
+
 tml_status_t tml_check_scratch(const tml_bounds_t *bounds, const tml_span_t *scratch, uint32_t needed, const tml_span_t *input, const tml_span_t *output) {
     tml_span_t span;
     TML_TRY(tml_check_arena(bounds, scratch->offset, scratch->bytes, &span));

@@ -60,6 +60,9 @@ tml_status_t tml_check_disjoint(const tml_bounds_t *bounds, const tml_span_t *a,
 // The two share no byte or start together: for kernels that read each element before they write it.
 tml_status_t tml_check_elementwise(const tml_bounds_t *bounds, const tml_span_t *a, const tml_span_t *b);
 
+// Input and output of a record have `count` elements of `item` bytes each, of which each is read before it is written.
+tml_status_t tml_check_elements(const tml_bounds_t *bounds, const tml_head_t *head, uint64_t count, uint32_t item);
+
 // The scratch is inside the arena, no smaller than `needed`, no larger than what a second worker is told to keep free, and shares no byte with the input or the output.
 tml_status_t tml_check_scratch(const tml_bounds_t *bounds, const tml_span_t *scratch, uint32_t needed, const tml_span_t *input, const tml_span_t *output);
 
