@@ -74,7 +74,9 @@
 #define TML_OP_SIGMOID_INT16 (21)
 #define TML_OP_SOFTMAX_INT16 (22)
 #define TML_OP_CONV_INT16 (23)
-#define TML_N_OPS (24)
+#define TML_OP_BINARY_INT16 (24)
+#define TML_OP_REDUCE_INT16 (25)
+#define TML_N_OPS (26)
 
 // Every operator: X(NAME, name), in the order of their codes from 1.
 #define TML_OPERATORS(X) \
@@ -100,7 +102,9 @@
     X(POOL_INT16, pool_int16) \
     X(SIGMOID_INT16, sigmoid_int16) \
     X(SOFTMAX_INT16, softmax_int16) \
-    X(CONV_INT16, conv_int16)
+    X(CONV_INT16, conv_int16) \
+    X(BINARY_INT16, binary_int16) \
+    X(REDUCE_INT16, reduce_int16)
 
 typedef struct {
     uint8_t magic[4]; // 0: the bytes 54 4D 4C 1A ('TML', SUB)

@@ -13,9 +13,8 @@
 #define TML_MAX_WORK (UINT64_C(1) << 34)
 #endif
 
-// The one flag of a record: its operands (of SOFTMAX: its output) are int16. Few operators have it.
-#define TML_INT16 (1)
-#define TML_TAKES_INT16 (1u << TML_OP_SOFTMAX | 1u << TML_OP_BINARY | 1u << TML_OP_REDUCE)
+// Flag of a SOFTMAX record: its output is int16. No other operator has flags.
+#define TML_SOFTMAX_INT16 (1)
 
 // What a kernel sees. All offsets in a record count from these two; all state of a model lies in its arena.
 typedef struct {

@@ -167,7 +167,7 @@ static tml_status_t check_record(const tml_target_t *target, tml_bounds_t *bound
     if (head->op >= TML_N_OPS || target->kernel[head->op] == NULL) {
         return fail(bounds->fault, TML_OPERATOR, head->op, 0);
     }
-    if (head->flags > ((TML_TAKES_INT16 >> head->op & 1) != 0 ? TML_INT16 : 0)) {
+    if (head->flags > (head->op == TML_OP_SOFTMAX ? TML_SOFTMAX_INT16 : 0)) {
         return fail(bounds->fault, TML_VARIANT, head->variant, 0);
     }
     if (head->variant == TML_VARIANT_PLAIN) {

@@ -358,8 +358,7 @@ RECORDS = {
     "binary": Layout(
         "binary",
         "A function of two operands that broadcast against each other: rows of four dimensions, innermost last. Comparisons "
-        "give 1 or 0; SELECT copies input2 where input is not 0 and leaves the rest as it is. With bit 0 of flags: int16, and ADD to "
-        "PRELU only.",
+        "give 1 or 0; SELECT copies input2 where input is not 0 and leaves the rest as it is. BINARY_INT16 has ADD to PRELU.",
         (
             *_HEAD,
             Field("input2", "u32", "arena offset of the second input"),
@@ -382,7 +381,7 @@ RECORDS = {
     "reduce": Layout(
         "reduce",
         "Two dimensions are kept, two are reduced; the output is [count[0]][count[1]], for ARG_MAX and ARG_MIN of i32. A mean is a SUM. "
-        "With bit 0 of flags: int16, and SUM only.",
+        "REDUCE_INT16 has only SUM, and neither bias nor zero point.",
         (
             *_HEAD,
             Field("count", "u32", "elements along the kept, then the reduced dimensions", 4),
@@ -575,6 +574,8 @@ OPERATORS = {
     "SIGMOID_INT16": (21, "sigmoid_int16"),
     "SOFTMAX_INT16": (22, "softmax_int16"),
     "CONV_INT16": (23, "conv_int16"),
+    "BINARY_INT16": (24, "binary"),
+    "REDUCE_INT16": (25, "reduce"),
 }
 _RUNTIME_2 = 10  # the lowest code that came with runtime version 2
 

@@ -133,8 +133,8 @@ _SHAPES: dict[str, Callable[[Fields], tuple[tuple[int, ...], tuple[int, ...]]]] 
     "PAD": _pad,
     "COPY": lambda f: ((f["count"],), (f["count"],)),
     "LOOKUP": lambda f: ((f["count"],), (f["count"],)),
-    "BINARY": _binary,
-    "REDUCE": _reduce,
+    **dict.fromkeys(("BINARY", "BINARY_INT16"), _binary),
+    **dict.fromkeys(("REDUCE", "REDUCE_INT16"), _reduce),
     "MOVE": _move,
     "GATHER": lambda f: ((f["in_bytes"],), (f["count"], f["run"])),
     "SIGMOID_INT16": lambda f: ((f["count"],), (f["count"],)),
@@ -183,16 +183,15 @@ def _item_bytes(operator: str, f: Fields) -> tuple[int, int]:
         return 1, 4
     if operator.endswith("_INT16"):
         return 2, 2
-    item = 2 if f["flags"] else 1  # of what comes out; only SOFTMAX takes int8 nevertheless
-    return 1 if operator == "SOFTMAX" else item, item
+    return 1, 2 if operator == "SOFTMAX" and f["flags"] else 1
 
 
 def _operands(operator: str, f: Fields, in_shape: tuple[int, ...]) -> tuple[tuple[tuple[int, int], ...], int]:
     """(arena offset, bytes) of each input that lies in the arena, and the bytes of those that are constants."""
     size = math.prod(in_shape) * _item_bytes(operator, f)[0]
     found = [(name, size) for name in ("input", "input2") if name in f]
-    if operator == "BINARY":
-        found[1] = "input2", math.prod(_operand_shape(f, "broadcast2")) << f["flags"]
+    if operator in ("BINARY", "BINARY_INT16"):
+        found[1] = "input2", math.prod(_operand_shape(f, "broadcast2")) * _item_bytes(operator, f)[0]
     if operator == "BATCH_MATMUL":
         found[1] = "input2", math.prod(_matrix(f, 2))
     mask: int = f.get("constants", 0) | f.get("constant", 0)

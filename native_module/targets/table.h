@@ -77,6 +77,12 @@
 #ifndef TML_KERNEL_conv_int16
 #define TML_KERNEL_conv_int16 tml_ref_conv_int16
 #endif
+#ifndef TML_KERNEL_binary_int16
+#define TML_KERNEL_binary_int16 tml_ref_binary_int16
+#endif
+#ifndef TML_KERNEL_reduce_int16
+#define TML_KERNEL_reduce_int16 tml_ref_reduce_int16
+#endif
 
 // Small builds leave operators out: with -DTML_NO_SOFTMAX the entries of SOFTMAX are NULL and nothing refers to its code.
 // TML_ENTRY(TML_NO_X, f) is f, or NULL where TML_NO_X is defined as 1: then pasting makes a second argument appear.

@@ -36,7 +36,7 @@ def binary_cases(draw):
     whole = [p for i, p in enumerate(places[:2]) if sizes[i] == size and not kept >> i & 1]
     target = draw(st.sampled_from([places[2], *whole]))
     inputs = [at if kept >> i & 1 else places[i] for i, at in enumerate((0, sizes[0] + -sizes[0] % 4))]
-    fields = {"input": inputs[0], "input2": inputs[1], "output": target, "shape": shape, "constants": kept, "flags": 1}
+    fields = {"input": inputs[0], "input2": inputs[1], "output": target, "shape": shape, "constants": kept}
     fields |= {"broadcast1": masks[0], "broadcast2": masks[1]}
     fields["function"] = draw(st.integers(0, BINARY_FUNCTIONS["PRELU"]))
     first = 30 if fields["function"] == BINARY_FUNCTIONS["PRELU"] else 0
@@ -49,7 +49,7 @@ def binary_cases(draw):
         fields |= {multiplier: 2**31 - 1 if largest else int(rng.integers(2**30, 2**31))}
         fields |= {shift: high if largest else draw(st.integers(-31, high))}
     constants = parts[0] + bytes(-sizes[0] % 4) + parts[1]
-    return Case("BINARY", fields | draw(ranges()), constants, data, ((target, size),), (target, size))
+    return Case("BINARY_INT16", fields | draw(ranges()), constants, data, ((target, size),), (target, size))
 
 
 @st.composite
@@ -63,10 +63,10 @@ def reduce_cases(draw):
     out_bytes = 2 * count[0] * count[1]
     parts = [bytes(out_bytes), random_bytes(rng, in_bytes, draw(KINDS))]
     data, (target, source) = arena_of(rng, parts, even(draw(GAPS)[:2]))
-    fields = {"input": source, "output": target, "count": count, "stride": stride, "flags": 1}
+    fields = {"input": source, "output": target, "count": count, "stride": stride}
     fields |= {"multiplier": int(rng.integers(0, 2**31)), "shift": draw(st.integers(-31, 30))}
     fields["bias"] = int(rng.integers(-(2**31), 2**31))
-    return Case("REDUCE", fields, b"", data, ((target, out_bytes),), (target, out_bytes))
+    return Case("REDUCE_INT16", fields, b"", data, ((target, out_bytes),), (target, out_bytes))
 
 
 @st.composite
@@ -107,8 +107,8 @@ def softmax_cases(draw):
 
 
 CASES = {
-    "BINARY": binary_cases(),
-    "REDUCE": reduce_cases(),
+    "BINARY_INT16": binary_cases(),
+    "REDUCE_INT16": reduce_cases(),
     "POOL_INT16": pool_cases(),
     "SIGMOID_INT16": sigmoid_cases(),
     "SOFTMAX_INT16": softmax_cases(),

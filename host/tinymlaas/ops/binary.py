@@ -148,12 +148,13 @@ def lower_binary(graph: Graph, op: Op, function: Function, numbers: Numbers) -> 
     inputs = dict(zip(("input", "input2"), op.inputs, strict=True))
     constants = {n: values(graph.tensor(t)).tobytes() for n, t in inputs.items() if graph.tensor(t).data is not None}
     operands = {n: graph.storage(t) for n, t in inputs.items() if n not in constants}
-    return Step("BINARY", op, fields, operands | {"output": graph.storage(op.outputs[0])}, constants)
+    kernel = "BINARY_INT16" if is_wide(graph, op) else "BINARY"
+    return Step(kernel, op, fields, operands | {"output": graph.storage(op.outputs[0])}, constants)
 
 
 def wide_range(limits: tuple[int, int]) -> dict[str, int]:
     """Fields of what computes with int16: no zero points."""
-    return {"flags": 1, "wide_min": limits[0], "wide_max": limits[1]}
+    return {"wide_min": limits[0], "wide_max": limits[1]}
 
 
 def sloped(
@@ -173,7 +174,7 @@ def sloped(
         **wide_range(limits),
     }
     operands = {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])}
-    return Step("BINARY", op, fields, operands, {"input2": np.array([factor], "<i2").tobytes()})
+    return Step("BINARY_INT16", op, fields, operands, {"input2": np.array([factor], "<i2").tobytes()})
 
 
 def _range(graph: Graph, op: Op) -> dict[str, int]:

@@ -156,9 +156,8 @@ def _lower(graph: Graph, op: Op, target: str) -> Step:
         "out_zero_point": quant_of(output(graph, op)).zero_point,
         "function": REDUCE_FUNCTIONS[{"REDUCE_MAX": "MAX", "REDUCE_MIN": "MIN"}.get(op.code, "SUM")],
     }
-    fields["flags"] = int(output(graph, op).dtype == "int16")
     operands = {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])}
-    return Step("REDUCE", op, fields, operands)
+    return Step("REDUCE_INT16" if output(graph, op).dtype == "int16" else "REDUCE", op, fields, operands)
 
 
 def _no_macs(graph: Graph, op: Op) -> int:

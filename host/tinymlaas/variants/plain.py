@@ -261,6 +261,8 @@ _COUNTS: dict[str, Callable[[dict[str, Any], str], Counts]] = {
     "SOFTMAX_INT16": _softmax_int16,
     "SIGMOID_INT16": _elements,
     "POOL_INT16": _pool_int16,
+    "BINARY_INT16": _binary,
+    "REDUCE_INT16": _reduce,
     "PAD": _pad,
     "COPY": _copy,
     "LOOKUP": _lookup,

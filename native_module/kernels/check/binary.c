@@ -1,55 +1,5 @@
-#include "kernels/check/bounds.h"
-
-// An operand with all elements may be the output: each is read before it is written. One that is smaller is read again. No product
-// is larger than that of all dimensions, which has been checked.
-static tml_status_t check_operand(const tml_bounds_t *bounds, const tml_binary_t *p, uint32_t offset, unsigned number, uint32_t broadcast, const tml_span_t *output) {
-    uint32_t count = 1;
-    tml_span_t span;
-    for (unsigned d = 0; d < 4; d++) {
-        count *= (broadcast >> d & 1) != 0 ? 1 : p->shape[d];
-    }
-    if ((p->constants >> number & 1) != 0) {
-        return tml_check_constants(bounds, offset, count << p->flags);
-    }
-    TML_TRY(tml_check_items(bounds, offset, count, 1u << p->flags, &span));
-    return span.bytes == output->bytes ? tml_check_elementwise(bounds, &span, output) : tml_check_disjoint(bounds, &span, output);
-}
-
-// Left shifts only where the kernel multiplies numbers of 17 bits at most: sums of scaled inputs have no room for them.
-static tml_status_t check_multipliers(const tml_bounds_t *bounds, const tml_binary_t *p) {
-    const bool prelu = p->function == TML_BINARY_PRELU;
-    TML_TRY(tml_check_multiplier(bounds, p->multiplier1, p->shift1, -31, prelu ? 30 : 0, 0));
-    TML_TRY(tml_check_multiplier(bounds, p->multiplier2, p->shift2, -31, 0, 1));
-    // A divisor and what it divides are shifted left by 22 bits at least: no more may be taken back.
-    return tml_check_multiplier(bounds, p->out_multiplier, p->out_shift, -31, p->function == TML_BINARY_DIV ? 22 : 30, 2);
-}
-
-// Sums of scaled int16 have room for no zero points.
-static tml_status_t check_wide(const tml_bounds_t *bounds, const tml_binary_t *p) {
-    if (p->flags == TML_INT16 && (p->in_zero_point | p->in2_zero_point | p->out_zero_point) != 0) {
-        return tml_fail(bounds, TML_QUANTISATION, 0, 0);
-    }
-    return tml_check_activation(bounds, p->wide_min, p->wide_max);
-}
+#include "kernels/check/broadcast.h"
 
 tml_status_t tml_check_binary(tml_bounds_t *bounds, const tml_record_t *record) {
-    const tml_binary_t *p = &record->binary;
-    uint64_t count = 1;
-    tml_span_t output;
-    for (unsigned d = 0; d < 4; d++) {
-        TML_TRY(tml_check_count(bounds, p->shape[d], TML_MAX_ELEMENTS));
-        count *= p->shape[d];
-        TML_TRY(tml_check_count(bounds, count, TML_MAX_ELEMENTS));
-    }
-    const uint32_t functions = p->flags == TML_INT16 ? TML_BINARY_PRELU + 1 : TML_N_BINARY;
-    if (p->function >= functions) {
-        return tml_fail(bounds, TML_SHAPE, p->function, functions - 1);
-    }
-    TML_TRY(tml_check_items(bounds, p->output, count, 1u << p->flags, &output));
-    TML_TRY(check_operand(bounds, p, p->input, 0, p->broadcast1, &output));
-    TML_TRY(check_operand(bounds, p, p->input2, 1, p->broadcast2, &output));
-    TML_TRY(check_multipliers(bounds, p));
-    TML_TRY(tml_check_activation(bounds, p->act_min, p->act_max));
-    TML_TRY(check_wide(bounds, p));
-    return tml_check_work(bounds, count);
+    return tml_check_broadcast(bounds, &record->binary, 1, TML_N_BINARY);
 }

@@ -13,7 +13,7 @@ static bool is_domain_safe(const tml_softmax_t *softmax) {
 tml_status_t tml_check_softmax(tml_bounds_t *bounds, const tml_record_t *record) {
     const tml_softmax_t *softmax = &record->softmax;
     tml_span_t input, output;
-    const uint32_t item = softmax->flags == TML_INT16 ? 2 : 1;
+    const uint32_t item = softmax->flags == TML_SOFTMAX_INT16 ? 2 : 1;
     TML_TRY(tml_check_count(bounds, softmax->rows, TML_MAX_ELEMENTS));
     TML_TRY(tml_check_count(bounds, softmax->depth, MAX_DEPTH));
     uint64_t count = (uint64_t)softmax->rows * softmax->depth;

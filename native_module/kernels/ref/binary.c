@@ -1,4 +1,4 @@
-// BINARY: functions of two int8 or int16 operands that broadcast. An operand that has all elements may be the output.
+// BINARY: functions of two int8 operands that broadcast. An operand that has all elements may be the output.
 // Source: TFLite's reference add.h, sub.h, mul.h, div.h, comparisons.h, maximum_minimum.h and prelu.h, TFLite Micro's
 // squared_difference.cc.
 #include "kernels/ref/reciprocal.h"
@@ -9,17 +9,16 @@
 #define LEFT_SHIFT (20)
 #define SQUARE_LEFT_SHIFT (7)
 #define COMPARISON_LEFT_SHIFT (8)
-#define INT16_LEFT_SHIFT (15)
 
 typedef struct {
-    const uint8_t *data;
-    uint32_t step[4]; // bytes from an element to the next along each dimension
+    const int8_t *data;
+    uint32_t step[4]; // from an element to the next along each dimension
 } operand_t;
 
 static operand_t operand(const tml_context_t *context, const tml_binary_t *p, uint32_t offset, bool constant, uint32_t broadcast) {
     operand_t o;
-    uint32_t step = 1u << p->flags;
-    o.data = ((constant ? context->module : context->arena) + offset);
+    uint32_t step = 1;
+    o.data = (const int8_t *)((constant ? context->module : context->arena) + offset);
     for (int d = 3; d >= 0; d--) {
         const bool alone = (broadcast >> d & 1) != 0;
         o.step[d] = alone ? 0 : step;
@@ -35,9 +34,6 @@ static __attribute__((noinline)) int32_t multiply(int32_t x, int32_t multiplier,
 
 // a and b as ADD, SUB and the like need them: with bits to spare, then in one scale.
 static int32_t left_shift(const tml_binary_t *p) {
-    if (p->flags == TML_INT16) {
-        return p->function == TML_BINARY_SQUARED_DIFFERENCE ? 0 : INT16_LEFT_SHIFT;
-    }
     if (p->function >= TML_BINARY_EQUAL) {
         return COMPARISON_LEFT_SHIFT;
     }
@@ -76,7 +72,7 @@ static int32_t divide(const tml_binary_t *p, int32_t a, int32_t b) {
 }
 
 // a and b without their zero points; returns the result without the output's.
-static int32_t combine(const tml_binary_t *p, int32_t left, int32_t a, int32_t b) {
+static int32_t combine(const tml_binary_t *p, int32_t a, int32_t b) {
     if (p->function == TML_BINARY_MUL) {
         return multiply(a * b, p->out_multiplier, p->out_shift);
     }
@@ -86,13 +82,13 @@ static int32_t combine(const tml_binary_t *p, int32_t left, int32_t a, int32_t b
     if (p->function == TML_BINARY_DIV) {
         return divide(p, a, b);
     }
+    const int32_t left = left_shift(p);
     a = multiply(tml_shift_left(a, left), p->multiplier1, p->shift1);
     b = multiply(tml_shift_left(b, left), p->multiplier2, p->shift2);
     return combine_scaled(p, a, b);
 }
 
-// left: of left_shift(). One for both types.
-static __attribute__((noinline)) int32_t value(const tml_binary_t *p, int32_t left, int32_t a, int32_t b) {
+static int32_t value(const tml_binary_t *p, int32_t a, int32_t b) {
     if (p->function == TML_BINARY_MINIMUM) {
         return a < b ? a : b;
     }
@@ -102,50 +98,34 @@ static __attribute__((noinline)) int32_t value(const tml_binary_t *p, int32_t le
     if (p->function == TML_BINARY_SELECT) {
         return b;
     }
-    return tml_add_wrap(combine(p, left, a - p->in_zero_point, b - p->in2_zero_point), p->out_zero_point);
+    return tml_add_wrap(combine(p, a - p->in_zero_point, b - p->in2_zero_point), p->out_zero_point);
 }
 
-static void row8(const tml_binary_t *p, const operand_t *a, const operand_t *b, uint8_t *output) {
-    const int8_t *first = (const int8_t *)a->data, *second = (const int8_t *)b->data;
-    const int32_t left = left_shift(p);
-    for (uint32_t i = p->shape[3]; i > 0; i--, first += a->step[3], second += b->step[3], output++) {
-        if (p->function != TML_BINARY_SELECT || *first != 0) {
-            *output = (uint8_t)tml_clamp(value(p, left, *first, *second), p->act_min, p->act_max);
-        }
-    }
-}
-
-static void row16(const tml_binary_t *p, const operand_t *a, const operand_t *b, uint8_t *output) {
-    const uint8_t *first = a->data, *second = b->data;
-    const int32_t left = left_shift(p);
-    for (uint32_t i = p->shape[3]; i > 0; i--, first += a->step[3], second += b->step[3], output += 2) {
-        const int32_t result = value(p, left, *(const int16_t *)(const void *)first, *(const int16_t *)(const void *)second);
-        *(int16_t *)(void *)output = (int16_t)tml_clamp(result, p->wide_min, p->wide_max);
-    }
-}
-
-static void row(const tml_binary_t *p, operand_t a, operand_t b, const uint32_t at[3], uint8_t *output) {
+static int8_t *row(const tml_binary_t *p, const operand_t *a, const operand_t *b, const uint32_t at[3], int8_t *output) {
+    const int8_t *first = a->data, *second = b->data;
     for (int d = 0; d < 3; d++) {
-        a.data += at[d] * a.step[d];
-        b.data += at[d] * b.step[d];
+        first += at[d] * a->step[d];
+        second += at[d] * b->step[d];
     }
-    if (p->flags == TML_INT16) {
-        row16(p, &a, &b, output);
-    } else {
-        row8(p, &a, &b, output);
+    for (uint32_t i = p->shape[3]; i > 0; i--, first += a->step[3], second += b->step[3]) {
+        if (p->function != TML_BINARY_SELECT || *first != 0) {
+            *output = (int8_t)tml_clamp(value(p, *first, *second), p->act_min, p->act_max);
+        }
+        output++;
     }
+    return output;
 }
 
 void tml_ref_binary(const tml_context_t *context, const tml_record_t *record) {
     const tml_binary_t *p = &record->binary;
     const operand_t a = operand(context, p, p->input, (p->constants & 1) != 0, p->broadcast1);
     const operand_t b = operand(context, p, p->input2, (p->constants & 2) != 0, p->broadcast2);
-    uint8_t *output = context->arena + p->output;
+    int8_t *output = (int8_t *)(context->arena + p->output);
     uint32_t at[3];
     for (at[0] = 0; at[0] < p->shape[0]; at[0]++) {
         for (at[1] = 0; at[1] < p->shape[1]; at[1]++) {
-            for (at[2] = 0; at[2] < p->shape[2]; at[2]++, output += p->shape[3] << p->flags) {
-                row(p, a, b, at, output);
+            for (at[2] = 0; at[2] < p->shape[2]; at[2]++) {
+                output = row(p, &a, &b, at, output);
             }
         }
     }

@@ -20,18 +20,6 @@ static int32_t reduced(const tml_reduce_t *p, const int8_t *input) {
     return p->function >= TML_REDUCE_ARG_MAX ? place : result;
 }
 
-// A sum of int16.
-static int32_t reduced16(const tml_reduce_t *p, const uint8_t *input) {
-    int32_t result = p->bias;
-    for (uint32_t i = 0; i < p->count[2]; i++, input += 2 * p->stride[2]) {
-        const int16_t *x = (const int16_t *)(const void *)input;
-        for (uint32_t j = 0; j < p->count[3]; j++, x += p->stride[3]) {
-            result = tml_add_wrap(result, *x);
-        }
-    }
-    return result;
-}
-
 static void store(const tml_reduce_t *p, uint8_t *output, uint32_t i, int32_t result) {
     if (p->function >= TML_REDUCE_ARG_MAX) {
         ((int32_t *)(void *)output)[i] = result;
@@ -40,21 +28,15 @@ static void store(const tml_reduce_t *p, uint8_t *output, uint32_t i, int32_t re
     if (p->function == TML_REDUCE_SUM) {
         result = tml_add_wrap(tml_multiply(result, p->multiplier, p->shift), p->out_zero_point);
     }
-    if (p->flags == TML_INT16) {
-        ((int16_t *)(void *)output)[i] = (int16_t)tml_clamp(result, INT16_MIN, INT16_MAX);
-        return;
-    }
     output[i] = (uint8_t)tml_clamp(result, INT8_MIN, INT8_MAX);
 }
 
 void tml_ref_reduce(const tml_context_t *context, const tml_record_t *record) {
     const tml_reduce_t *p = &record->reduce;
-    const uint8_t *input = context->arena + p->input;
-    for (uint32_t i = 0; i < p->count[0]; i++, input += p->stride[0] << p->flags) {
+    const int8_t *input = (const int8_t *)(context->arena + p->input);
+    for (uint32_t i = 0; i < p->count[0]; i++, input += p->stride[0]) {
         for (uint32_t j = 0; j < p->count[1]; j++) {
-            const uint8_t *first = input + (j * p->stride[1] << p->flags);
-            const int32_t result = p->flags == TML_INT16 ? reduced16(p, first) : reduced(p, (const int8_t *)first);
-            store(p, context->arena + p->output, i * p->count[1] + j, result);
+            store(p, context->arena + p->output, i * p->count[1] + j, reduced(p, input + j * p->stride[1]));
         }
     }
 }

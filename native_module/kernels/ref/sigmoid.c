@@ -2,7 +2,7 @@
 #include "kernels/ref/sigmoid.h"
 
 // The table at the magnitude of x with `bits` after the point, times 2^bits; from its end on `top`.
-static uint32_t interpolated(const uint16_t *table, int32_t x, uint32_t bits, uint32_t top) {
+static inline __attribute__((always_inline)) uint32_t interpolated(const uint16_t *table, int32_t x, uint32_t bits, uint32_t top) {
     const uint32_t magnitude = x < 0 ? 0 - (uint32_t)x : (uint32_t)x;
     const uint32_t at = magnitude >> bits, part = magnitude & ((1u << bits) - 1);
     if (at >= 255) {

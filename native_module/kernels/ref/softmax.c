@@ -67,7 +67,7 @@ static int32_t row_sum(const tml_softmax_t *s, const int8_t *row, int32_t highes
 }
 
 static void softmax_row(const tml_softmax_t *s, const int8_t *input, uint8_t *output) {
-    const bool wide = s->flags == TML_INT16;
+    const bool wide = s->flags == TML_SOFTMAX_INT16;
     const int32_t lowest = wide ? INT16_MIN : INT8_MIN;
     const int32_t highest = row_maximum(input, s->depth);
     const int32_t sum = row_sum(s, input, highest);
