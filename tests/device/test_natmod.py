@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tests.support import golden, oracle, wakewords
+from tests.support import golden, network_int16, oracle, wakewords
 from tests.support.devices import Bench, bench
 from tests.support.small_module import remembering_tflite
 from tests.support.streaming_tflite import streaming_tflite
@@ -23,6 +23,7 @@ DIGITS = golden.digits()
 MODULE = compile_model(DIGITS.data, "digits").module
 ZOO = zoo_tflite()
 ZOO_MODULE = compile_model(ZOO, "zoo").module
+INT16_MODULE = compile_model(network_int16.network(), "int16").module
 # Models with a state: layers that keep it (SVDF, LSTM), and variables that are read and assigned.
 STATES = ["small_layers", "small_variables", "okay_nabu", *golden.REMEMBERING]
 SMALL = {"small_layers": remembering_tflite, "small_variables": streaming_tflite}
@@ -85,6 +86,7 @@ def started(request):
     files = {
         "digits.tml": MODULE,
         "zoo.tml": ZOO_MODULE,
+        "int16.tml": INT16_MODULE,
         **state_files(),
         "wrong/_tinyml.mpy": natmod(FOREIGN.get(arch, "rv32imc")),
     }
@@ -128,6 +130,14 @@ def test_every_operator_to_the_byte(board):
     board.run(f"m = None\nx = tinyml.Model('{board.folder}zoo.tml')\nx.inputs[0][:] = {image.tobytes()!r}\nx.run()")
     expected = oracle.run_all(ZOO, [image], board.value("len(x.outputs)"))
     for i, value in enumerate(expected):
+        assert board.value(f"bytes(x.outputs[{i}])") == value.tobytes(), i
+
+
+def test_a_network_of_int16_to_the_byte(board):
+    image = np.random.default_rng(1).integers(-32768, 32768, network_int16.SHAPE).astype(np.int16)
+    board.run(f"import array\nm = None\nx = tinyml.Model('{board.folder}int16.tml')")
+    board.run(f"x.inputs[0][:] = array.array('h', {image.tobytes()!r})\nx.run()")
+    for i, value in enumerate(oracle.run_all(network_int16.network(), [image], 3)):
         assert board.value(f"bytes(x.outputs[{i}])") == value.tobytes(), i
 
 

@@ -33,9 +33,23 @@ static uint64_t sum_window(const tml_conv_int16_t *c, const int16_t *input, cons
     return sum;
 }
 
+// x / 2^(right + 1) rounded to nearest, ties up, mod 2^32, for right up to 62. Shifts of 64 bits are calls on some cores.
+static int32_t divided(int64_t x, uint32_t right) {
+    uint32_t low = (uint32_t)x;
+    int32_t high = (int32_t)(x >> 32);
+    if (right >= 32) {
+        low = (uint32_t)high;
+        high >>= 31;
+        right -= 32;
+    }
+    low >>= right;
+    return (int32_t)((low >> 1 | (uint32_t)high << (31 - right)) + (low & 1));
+}
+
 // Sums of 64 bits: times 15 bits, rounded once. Of 32 bits as tml_multiply, but not worth its code.
 static int32_t scaled(const tml_wide_channel_t *channel, uint64_t sum, bool narrow) {
-    int32_t factor = channel->multiplier >> 16, right = 14 - channel->shift, more = 0;
+    int32_t factor = channel->multiplier >> 16, more = 0;
+    uint32_t right = (uint32_t)(14 - channel->shift);
     sum += (uint64_t)(uint32_t)channel->bias_high << 32 | channel->bias_low;
     if (narrow) {
         sum = (uint64_t)(int64_t)tml_shift_left((int32_t)sum, channel->shift > 0 ? channel->shift : 0);
@@ -43,8 +57,7 @@ static int32_t scaled(const tml_wide_channel_t *channel, uint64_t sum, bool narr
         right = 30;
         more = channel->shift < 0 ? -channel->shift : 0;
     }
-    const int64_t product = (int64_t)(sum * (uint32_t)factor);
-    return tml_divide_by_power((int32_t)(((product >> right) + 1) >> 1), more);
+    return tml_divide_by_power(divided((int64_t)(sum * (uint32_t)factor), right), more);
 }
 
 // All channels of a pixel.
