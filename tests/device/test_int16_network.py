@@ -15,8 +15,9 @@ ROUNDS = 3
 @pytest.mark.parametrize("board", BOARDS)
 def test_network(board):
     compiled = compile_model(network(), "int16")
-    kernels = {step.operator for step in compiled.plan.steps}
-    assert kernels == {"CONV_INT16", "POOL_INT16", "SOFTMAX_INT16", "BINARY", "REDUCE", "GATHER"}
+    kernels = [step.operator for step in compiled.plan.steps]
+    assert kernels.count("CONV_INT16") == 7
+    assert "MOVE" not in kernels, "padding is part of the convolution behind it"
     images = np.random.default_rng(1).integers(-32768, 32768, (ROUNDS, *SHAPE)).astype(np.int16)
     result = run_module(compiled.module, "int16", board, images)
     for i, image in enumerate(images):
