@@ -29,6 +29,7 @@ from .ops.tanh import Tanh
 
 Shape = tuple[int, ...]
 _QUANT = Quant((0.05,), (3,))
+_WIDE = Quant((0.001,), (0,))
 _SEED = 1
 
 
@@ -47,8 +48,10 @@ class _Builder:
         return len(self.tensors) - 1
 
     def input(self, shape: Shape, number: int = 0) -> int:
-        """The input of a shape; a second one is quantised differently."""
-        if (shape, number) not in self.inputs:
+        """The input of a shape; number 1 is quantised differently, number 2 is int16."""
+        if (shape, number) not in self.inputs and number == 2:
+            self.inputs[shape, number] = self.tensor(shape, _WIDE, "int16")
+        elif (shape, number) not in self.inputs:
             self.inputs[shape, number] = self.tensor(shape, Quant((0.05 - 0.02 * number,), (3,)))
         return self.inputs[shape, number]
 
@@ -184,6 +187,7 @@ def graph() -> Graph:
         _quantizations,
         _svdfs,
         _lstms,
+        _wide_layers,
     ):
         add(b)
     inputs, outputs = tuple(b.inputs.values()), b.ops[-1].outputs
@@ -224,6 +228,23 @@ def _fully_connected(b: _Builder) -> None:
     for rows, inputs, outputs in _FULLY_CONNECTED:
         operands = [b.input((rows, inputs)), *b.weights((outputs, inputs), outputs, 0)]
         b.layer("FULLY_CONNECTED", FullyConnected("NONE", "DEFAULT", False), operands, (rows, outputs))
+
+
+def _wide_layers(b: _Builder) -> None:
+    """Some of the same with int16, every second convolution with sums of 32 bits."""
+    for number, (h, w, c, n, fh, fw, stride, padding, dilation) in enumerate(_CONVOLUTIONS[::3]):
+        out = (1, _size(h, fh, stride, padding, dilation), _size(w, fw, stride, padding, dilation), n)
+        attrs = Convolution(padding, stride, stride, dilation, dilation, "NONE")
+        constants = b.weights((n, fh, fw, c), n, 0)[: 1 + number % 2]
+        b.layer("CONV_2D", attrs, [b.input((1, h, w, c), 2), *constants], out, _WIDE, "int16")
+    for h, w, c, _, fh, fw, stride, padding, dilation in _DEPTHWISE[::3]:
+        out = (1, _size(h, fh, stride, padding, dilation), _size(w, fw, stride, padding, dilation), c)
+        attrs = Convolution(padding, stride, stride, dilation, dilation, "NONE")
+        operands = [b.input((1, h, w, c), 2), b.weights((1, fh, fw, c), c, 3)[0]]
+        b.layer("DEPTHWISE_CONV_2D", attrs, operands, out, _WIDE, "int16")
+    for rows, inputs, n in _FULLY_CONNECTED[1::3]:
+        operands = [b.input((rows, inputs), 2), b.weights((n, inputs), n, 0)[0]]
+        b.layer("FULLY_CONNECTED", FullyConnected("NONE", "DEFAULT", False), operands, (rows, n), _WIDE, "int16")
 
 
 def _pools(b: _Builder) -> None:
