@@ -20,6 +20,7 @@ TESTS = (
     "tests/module/test_loader.py",
     "tests/module/test_branches.py",
     "tests/module/test_checks.py",
+    "tests/module/test_checks_int16.py",
     "tests/kernels/test_fixed.py",
 )
 _FLAGS = ("-std=c99", "-O0", "-g", "--coverage", "-fPIC")
