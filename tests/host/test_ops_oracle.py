@@ -73,6 +73,22 @@ def _bias_only(op: str, bias: np.ndarray, scales: tuple[float, float, float]) ->
     return single_op(op, tensors, **({} if flat else window), **({"depthMultiplier": n} if "DEPTH" in op else {}))
 
 
+@pytest.mark.parametrize("depth", [255, 256, 257, 511, 512, 2000])
+@pytest.mark.parametrize("weight", [-128, 127])
+def test_sums_of_int16_have_room(depth: int, weight: int) -> None:
+    """The kernel adds up 256 products at a time in 32 bits."""
+    wide = [TensorSpec((1, n), scale, 0, "int16") for n, scale in ((depth, 1.0), (1, depth * 200.0))]
+    weights = TensorSpec((1, depth), 1.0, 0, data=np.full((1, depth), weight, np.int8))
+    model = single_op("FULLY_CONNECTED", [wide[0], weights, wide[1]])
+    compiled = compile_model(model, "room")
+    for value in (-32768, 32767):
+        inputs = [np.full((1, depth), value, np.int16)]
+        expected = oracle.run(model, inputs)
+        assert abs(int(expected.item())) > 20000
+        for found in (evaluate(compiled.graph, inputs), library().load(compiled.module).run(inputs)):
+            np.testing.assert_array_equal(found[0], expected)
+
+
 def test_division_by_zero_goes_to_the_limits() -> None:
     """TensorFlow Lite Micro leaves it open; here it is the same on every device."""
     model = single_op("DIV", [TensorSpec((4,), 0.1, 5), TensorSpec((4,), 0.1, 7), TensorSpec((4,), 0.1, 9)])

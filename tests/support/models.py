@@ -74,7 +74,8 @@ def transpose_conv(draw: Draw, wide: tuple[str, ...] = ()) -> bytes:
 @st.composite
 def fully_connected(draw: Draw, wide: tuple[str, ...] = ()) -> bytes:
     """FULLY_CONNECTED of one to three rows, per tensor (with weight zero points) and per channel; ``wide`` as in ``_weighted``."""
-    rows, depth, units = draw(st.integers(1, 3)), draw(st.integers(1, 70)), draw(st.integers(1, 20))
+    depths = st.integers(1, 70) | st.sampled_from([256, 257, 600]) if wide else st.integers(1, 70)
+    rows, depth, units = draw(st.integers(1, 3)), draw(depths), draw(st.integers(1, 20))
     options = {"fusedActivationFunction": draw(_activation), "keepNumDims": False}
     shapes = ((rows, depth), (units, depth), (rows, units))
     return _weighted(draw, "FULLY_CONNECTED", *shapes, 0, options, weight_zero_points=20, wide=wide)
