@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import synthetic_int16
 from .graph import Array, Graph, Op, Quant, State, Tensor
 from .ops.add import Add
 from .ops.batch_matmul import BatchMatMul
@@ -188,6 +189,7 @@ def graph() -> Graph:
         _svdfs,
         _lstms,
         _wide_layers,
+        synthetic_int16.layers,
     ):
         add(b)
     inputs, outputs = tuple(b.inputs.values()), b.ops[-1].outputs

@@ -185,11 +185,13 @@ def _softmax_int16(f: dict[str, Any], target: str) -> Counts:
 
 
 def _pool_int16(f: dict[str, Any], target: str) -> Counts:
-    """One channel at a time."""
+    """One channel at a time; a mean divides."""
     rows, columns = _inside(f, "h"), _inside(f, "w")
+    channels = float(f["out_h"] * f["out_w"] * f["out_c"])
     return {
         "pixel": float(f["out_h"] * f["out_w"]),
-        "channel": float(f["out_h"] * f["out_w"] * f["out_c"]),
+        "channel": channels,
+        "mean": channels * f["function"],
         "row": float(sum(rows) * f["out_w"] * f["out_c"]),
         "tap": float(sum(rows) * sum(columns) * f["out_c"]),
     }
