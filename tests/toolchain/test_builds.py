@@ -97,8 +97,8 @@ def test_natmod_is_for_its_architecture_and_small(arch):
     header = built.path.read_bytes()[:4]
     assert header[0:2] == b"M\x06"
     assert header[2] >> 2 == MPY_ARCH_NUMBER[arch]
-    # With all operators; those that remember, and integers of other sizes, are 3 KB of it and can be left out (OPS=).
-    assert built.mpy_bytes < 32 * 1024
+    # With all operators; those that remember, and integers of other sizes, are 6 KB of it and can be left out (OPS=).
+    assert built.mpy_bytes < 36 * 1024
     assert json.loads((built.path.parent / "build.json").read_text())["kernel_target"] == natmod.ARCHES[arch]
 
 
