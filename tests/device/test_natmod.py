@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tests.support import golden, network_int16, oracle, wakewords
+from tests.support import golden, network_int16, oracle, wakewords, zoo_int16
 from tests.support.devices import Bench, bench
 from tests.support.small_module import remembering_tflite
 from tests.support.streaming_tflite import streaming_tflite
@@ -23,7 +23,12 @@ DIGITS = golden.digits()
 MODULE = compile_model(DIGITS.data, "digits").module
 ZOO = zoo_tflite()
 ZOO_MODULE = compile_model(ZOO, "zoo").module
-INT16_MODULE = compile_model(network_int16.network(), "int16").module
+# Of int16: a network, and every operator without weights.
+INT16 = {
+    "network_int16": (network_int16.network(), network_int16.SHAPE),
+    "zoo_int16": (zoo_int16.zoo_int16_tflite(), zoo_int16.SHAPE),
+}
+INT16_MODULES = {name: compile_model(model, name).module for name, (model, _) in INT16.items()}
 # Models with a state: layers that keep it (SVDF, LSTM), and variables that are read and assigned.
 STATES = ["small_layers", "small_variables", "okay_nabu", *golden.REMEMBERING]
 SMALL = {"small_layers": remembering_tflite, "small_variables": streaming_tflite}
@@ -86,7 +91,7 @@ def started(request):
     files = {
         "digits.tml": MODULE,
         "zoo.tml": ZOO_MODULE,
-        "int16.tml": INT16_MODULE,
+        **{f"{name}.tml": module for name, module in INT16_MODULES.items()},
         **state_files(),
         "wrong/_tinyml.mpy": natmod(FOREIGN.get(arch, "rv32imc")),
     }
@@ -133,11 +138,13 @@ def test_every_operator_to_the_byte(board):
         assert board.value(f"bytes(x.outputs[{i}])") == value.tobytes(), i
 
 
-def test_a_network_of_int16_to_the_byte(board):
-    image = np.random.default_rng(1).integers(-32768, 32768, network_int16.SHAPE).astype(np.int16)
-    board.run(f"import array\nm = None\nx = tinyml.Model('{board.folder}int16.tml')")
+@pytest.mark.parametrize("name", INT16)
+def test_layers_of_int16_to_the_byte(board, name):
+    model, shape = INT16[name]
+    image = np.random.default_rng(1).integers(-32768, 32768, shape).astype(np.int16)
+    board.run(f"import array\nm = None\nx = tinyml.Model('{board.folder}{name}.tml')")
     board.run(f"x.inputs[0][:] = array.array('h', {image.tobytes()!r})\nx.run()")
-    for i, value in enumerate(oracle.run_all(network_int16.network(), [image], 3)):
+    for i, value in enumerate(oracle.run_all(model, [image], board.value("len(x.outputs)"))):
         assert board.value(f"bytes(x.outputs[{i}])") == value.tobytes(), i
 
 
