@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support import extras, quantized
+from tests.support import extras, oracle, quantized
+from tinymlaas.compile import compile_model
+from tinymlaas.run import run_module
 
 pytestmark = quantized.MARKS
 
@@ -51,6 +53,22 @@ def test_the_emulated_pico_is_as_good_as_the_report_says(answers, folder, capsys
     said = quantized.check_on_the_pico("Keras digits", answers["digits.keras"], model, inputs, truth)
     with capsys.disabled():
         print(said)
+
+
+def test_activations_of_int16(answers, folder, capsys):
+    """The converter's 16x8 mode: the emulated Pico gives the bytes of the oracle, and is as good as the network in float."""
+    model, images = (folder / "digits_int16.tflite").read_bytes(), np.load(folder / "test.npy")
+    compiled = compile_model(model, "digits", "m0plus")
+    quant = compiled.graph.tensor(compiled.graph.inputs[0]).quant
+    inputs = np.clip(np.round(images / quant.scale), -32768, 32767).astype(np.int16)
+    found = run_module(compiled.module, "digits", "pico", inputs).outputs[0].reshape(len(inputs), -1)
+    expected = [values for (values,) in oracle.run_steps(model, inputs[:, None], 1)[0]]
+    np.testing.assert_array_equal(found, expected)
+    right = (found.argmax(axis=1) == np.load(folder / "labels.npy")).mean()
+    in_float = quantized.report_of_good(answers["digits.keras"], drop=0.01)["float_accuracy"]
+    assert right == pytest.approx(in_float, abs=0.005)
+    with capsys.disabled():
+        print(f"\nKeras digits with int16: float {in_float:.4f}, Pico {right:.4f}")
 
 
 def test_the_report_in_words(answers):
