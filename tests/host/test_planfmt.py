@@ -3,6 +3,7 @@
 import pytest
 
 from tinymlaas import planfmt
+from tinymlaas.planfmt import text
 
 ALL = [
     planfmt.HEADER,
@@ -16,12 +17,12 @@ ALL = [
 
 
 def test_c_header_is_up_to_date():
-    assert planfmt.C_HEADER_PATH.read_text() == planfmt.c_header(), "run: python -m tinymlaas.planfmt"
+    assert text.C_HEADER_PATH.read_text() == text.c_header(), "run: python -m tinymlaas.planfmt"
 
 
 def test_docs_are_up_to_date():
-    text = planfmt.DOCS_PATH.read_text()
-    assert text == planfmt.docs_text(text), "run: python -m tinymlaas.planfmt"
+    found = text.DOCS_PATH.read_text()
+    assert found == text.docs_text(found), "run: python -m tinymlaas.planfmt"
 
 
 @pytest.mark.parametrize("layout", ALL, ids=lambda x: x.name)

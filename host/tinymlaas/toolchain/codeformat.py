@@ -14,7 +14,7 @@ from tinymlaas.errors import ToolchainError
 from tinymlaas.toolchain import paths, sources
 
 FOLDERS = ("native_module", "boards", "tests", "device")
-# Generated from planfmt.py and audiotables.py, which decide their layout.
+# Generated from planfmt and audiotables.py, which decide their layout.
 GENERATED = ("tml_format.h", "tables.c")
 
 
