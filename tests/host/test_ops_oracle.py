@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import models, oracle
+from tests.support import drawing, models, oracle
 from tests.support.kernels import library
 from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas.compile import compile_model
@@ -29,7 +29,7 @@ def test_equals_oracle(op: str) -> None:
     def check(model: bytes, seed: int) -> None:
         graph = prepare(read(model, op))
         tensors = [graph.tensor(t) for t in graph.inputs]
-        inputs = [models.values(t.shape, seed + i, t.dtype) for i, t in enumerate(tensors)]
+        inputs = [drawing.values(t.shape, seed + i, t.dtype) for i, t in enumerate(tensors)]
         for layer in graph.ops:
             OPS[layer.code].check(graph, layer)
         expected = oracle.run_all(model, inputs, len(graph.outputs))

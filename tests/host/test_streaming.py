@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import golden, models, oracle, stateful, wakewords
+from tests.support import drawing, golden, oracle, stateful, wakewords
 from tests.support.kernels import library
 from tinymlaas.compile import compile_model
 from tinymlaas.evaluate import evaluate, layer_outputs
@@ -94,7 +94,7 @@ def test_layers_that_remember_equal_the_oracle(op):
     def check(model, seed):
         compiled = compile_model(model, op)
         shape = compiled.graph.tensor(compiled.graph.inputs[0]).shape
-        inputs = [models.values(shape, seed + i) for i in range(6)]
+        inputs = [drawing.values(shape, seed + i) for i in range(6)]
         (expected,) = oracle.run_steps(model, inputs, 1)
         native, numpy = library().load(compiled.module), stateful.steps_of(compiled.graph, [[x] for x in inputs])
         for value, (found,), outputs in zip(inputs, numpy, expected, strict=True):

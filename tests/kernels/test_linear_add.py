@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import models
+from tests.support import drawing, models
 from tinymlaas import quant as q
 from tinymlaas.compile import compile_model
 from tinymlaas.ctypes_host import NativeLibrary
@@ -84,7 +84,7 @@ def test_kernel_equals_definition() -> None:
         compiled = compile_model(model, "add", "m0plus")
         used[compiled.plan.steps[0].variant] += 1
         graph = compiled.graph
-        inputs = [models.values(graph.tensor(t).shape, seed + i) for i, t in enumerate(graph.inputs)]
+        inputs = [drawing.values(graph.tensor(t).shape, seed + i) for i, t in enumerate(graph.inputs)]
         np.testing.assert_array_equal(_library().load(compiled.module).run(inputs)[0], evaluate(graph, inputs)[0])
 
     check()

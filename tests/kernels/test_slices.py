@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kernels.test_shipped import CASES
-from tests.support import golden, models
+from tests.support import drawing, golden, models
 from tests.support.slices import compile_core, library
 from tinymlaas import variants
 from tinymlaas.compile import compile_model
@@ -61,7 +61,7 @@ def test_random_models(op, target, monkeypatch):
         compiled = compile_model(content, op, target)
         graph = compiled.graph
         inputs = [
-            models.values(graph.tensor(t).shape, seed + i, graph.tensor(t).dtype) for i, t in enumerate(graph.inputs)
+            drawing.values(graph.tensor(t).shape, seed + i, graph.tensor(t).dtype) for i, t in enumerate(graph.inputs)
         ]
         model = library(target).load(compiled.module)
         outputs, slices = library(target).run_slices(model, inputs, np.random.default_rng(seed))

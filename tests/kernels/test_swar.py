@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import models
+from tests.support import drawing, models
 from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas import variants
 from tinymlaas.compile import Compiled, compile_model
@@ -46,7 +46,7 @@ def test_equals_definition(op: str) -> None:
         compiled = compile_model(model, op, "m0plus")
         used[compiled.plan.steps[0].variant] += 1
         graph = compiled.graph
-        inputs = [models.values(graph.tensor(t).shape, seed + i) for i, t in enumerate(graph.inputs)]
+        inputs = [drawing.values(graph.tensor(t).shape, seed + i) for i, t in enumerate(graph.inputs)]
         np.testing.assert_array_equal(_library().load(compiled.module).run(inputs)[0], evaluate(graph, inputs)[0])
 
     check()
@@ -82,7 +82,7 @@ def test_depthwise_3x3(
     model = single_op("DEPTHWISE_CONV_2D", tensors, **options, dilationHFactor=1, dilationWFactor=1)
     compiled = compile_model(model, "depthwise", "m0plus")
     assert compiled.plan.steps[0].variant == "swar"
-    image = models.values((1, height, width, channels), seed + 1)
+    image = drawing.values((1, height, width, channels), seed + 1)
     expected = evaluate(compiled.graph, [image])[0]
     np.testing.assert_array_equal(_library().load(compiled.module).run([image])[0], expected)
 
@@ -108,7 +108,7 @@ def test_sparse_channels(density: float, linear: bool, seed: int) -> None:
     assert step.variant == "swar"
     if density == 0:
         assert len(step.constants["aux"]) // 4 < 1 + 5 * (1 + 9 + 1 + 5), "empty channels have words of weights"
-    image = models.values((1, 6, 5, 4), seed + 1)
+    image = drawing.values((1, 6, 5, 4), seed + 1)
     expected = evaluate(compiled.graph, [image])[0]
     np.testing.assert_array_equal(_library().load(compiled.module).run([image])[0], expected)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.kernels import test_shipped as shipped
 from tests.kernels.test_dsp import GRAPH, OP, packed, weights_bytes
-from tests.support import models
+from tests.support import drawing
 from tests.support.kernels import GUARD, Case
 from tests.support.tflite_writer import TensorSpec, single_op
 from tinymlaas.compile import compile_model
@@ -93,7 +93,7 @@ def test_equals_definition(size: tuple[int, int], seed: int, monkeypatch: pytest
     compiled = compile_model(model_of(weights, batch, seed), "layer", "m0plus")
     assert compiled.plan.steps[0].variant == "swar"
     model = library().load(compiled.module)
-    for value in (models.values((batch, size[1]), seed), np.full((batch, size[1]), -128, np.int8)):
+    for value in (drawing.values((batch, size[1]), seed), np.full((batch, size[1]), -128, np.int8)):
         np.testing.assert_array_equal(model.run([value])[0], evaluate(compiled.graph, [value])[0])
 
 

@@ -71,7 +71,7 @@ def values(shape: tuple[int, ...], seed: int, dtype: str = "int8") -> np.ndarray
     return rng.integers(limits.min, limits.max + 1, shape).astype(dtype)
 
 
-def window(draw: Draw, dilated: bool) -> tuple[tuple[int, int, int, int], dict[str, int], tuple[int, int]]:
+def window_of(draw: Draw, dilated: bool) -> tuple[tuple[int, int, int, int], dict[str, int], tuple[int, int]]:
     """(in_h, in_w, filter_h, filter_w), options, (out_h, out_w)."""
     padding = draw(st.sampled_from([0, 1]))  # SAME, VALID
     options: dict[str, int] = {"padding": padding, "fusedActivationFunction": draw(activations)}
@@ -88,3 +88,17 @@ def window(draw: Draw, dilated: bool) -> tuple[tuple[int, int, int, int], dict[s
         if dilated:
             options[f"dilation{axis}Factor"] = dilation
     return (*sizes, *filters), options, tuple(outs)
+
+
+def zero_point_of(rng: np.random.Generator) -> int:
+    """Mostly in the middle; at the edges half of the range would saturate."""
+    return int(rng.integers(-128, 128) if rng.random() < 0.3 else rng.integers(-30, 31))
+
+
+def exponent_of(rng: np.random.Generator) -> float:
+    """Of two, for the scale of an activation."""
+    return uniform(rng, -8, 1)
+
+
+def quant_of(rng: np.random.Generator) -> tuple[float, int]:
+    return scale_of(exponent_of(rng)), zero_point_of(rng)

@@ -1,4 +1,4 @@
-"""Random single-operator models with activations of int16: strategies as those of ``models.py``, with the zero point 0."""
+"""Activations of int16, with the zero point 0."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.drawing import (
     seeds,
     uniform,
     values,
-    window,
+    window_of,
 )
 from tests.support.tflite_writer import TensorSpec, single_op
 
@@ -83,7 +83,7 @@ def softmax(draw: Draw) -> bytes:
 @st.composite
 def pool_2d(draw: Draw, op: str) -> bytes:
     """AVERAGE_POOL_2D or MAX_POOL_2D."""
-    (in_h, in_w, filter_h, filter_w), options, (out_h, out_w) = window(draw, dilated=False)
+    (in_h, in_w, filter_h, filter_w), options, (out_h, out_w) = window_of(draw, dilated=False)
     channels, exponent = draw(st.integers(1, 9)), _exponent(np.random.default_rng(draw(seeds)))
     images = draw(st.integers(1, 2))
     tensors = [_spec((images, *size, channels), exponent) for size in ((in_h, in_w), (out_h, out_w))]
