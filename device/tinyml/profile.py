@@ -25,6 +25,12 @@ _OPERATORS = (  # by their codes
     "LSTM",
     "RESIZE_BILINEAR",
     "BATCH_MATMUL",
+    "POOL_INT16",
+    "SIGMOID_INT16",
+    "SOFTMAX_INT16",
+    "CONV_INT16",
+    "BINARY_INT16",
+    "REDUCE_INT16",
 )
 _RECORD_BYTES = 64
 _ENOUGH = 200  # ticks of the shortest layer: then one tick is half a percent
