@@ -56,7 +56,7 @@ def test_random_models(op, target, monkeypatch):
     monkeypatch.setattr(variants, "VARIANTS", free)  # take other layouts wherever they apply
     cut: Counter[str] = Counter()
 
-    @settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(models.SINGLE_OPS[op], SEEDS)
     def check(content: bytes, seed: int) -> None:
         compiled = compile_model(content, op, target)

@@ -62,7 +62,7 @@ def transpose_conv(draw: Draw, wide: tuple[str, ...] = ()) -> bytes:
 def fully_connected(draw: Draw, wide: tuple[str, ...] = ()) -> bytes:
     """FULLY_CONNECTED of one to three rows, per tensor (with weight zero points) and per channel; ``wide`` as in ``_weighted``."""
     depths = st.integers(1, 70) | st.sampled_from([256, 257, 600]) if wide else st.integers(1, 70)
-    rows, depth, units = draw(st.integers(1, 3)), draw(depths), draw(st.integers(1, 20))
+    rows, depth, units = draw(st.integers(1, 3)), draw(depths), draw(st.integers(1, 40))
     options = {"fusedActivationFunction": draw(activations), "keepNumDims": False}
     shapes = ((rows, depth), (units, depth), (rows, units))
     return _weighted(draw, "FULLY_CONNECTED", *shapes, 0, options, weight_zero_points=20, wide=wide)
