@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.support.drawing import Draw, seeds
 from tests.support.tflite_writer import OpSpec, TensorSpec, write_tflite
 from tinymlaas.evaluate import evaluate_all, value_of
 from tinymlaas.graph import Graph, State
-
-Draw = Callable[[st.SearchStrategy], object]
-_seeds = st.integers(0, 2**32 - 1)
 
 
 @st.composite
 def svdf(draw: Draw, dtype: str) -> bytes:
     """SVDF with a state of int8 or int16; scales at which most numbers use their range."""
     rank, units, memory = draw(st.integers(1, 3)), draw(st.integers(1, 6)), draw(st.integers(1, 9))
-    inputs, rng = draw(st.integers(1, 40)), np.random.default_rng(draw(_seeds))
+    inputs, rng = draw(st.integers(1, 40)), np.random.default_rng(draw(seeds))
     filters = units * rank
     source, feature, time = (_scale(rng, -8, -1) for _ in range(3))
     limits = np.iinfo(dtype)
@@ -45,7 +43,7 @@ def svdf(draw: Draw, dtype: str) -> bytes:
 def lstm(draw: Draw) -> bytes:
     """UNIDIRECTIONAL_SEQUENCE_LSTM, time first or batch first, with and without clipping; the gates mostly between their ends."""
     steps, inputs, units = draw(st.integers(1, 5)), draw(st.integers(1, 12)), draw(st.integers(1, 6))
-    time_major, rng = draw(st.booleans()), np.random.default_rng(draw(_seeds))
+    time_major, rng = draw(st.booleans()), np.random.default_rng(draw(seeds))
     source, hidden = _scale(rng, -8, -3), _scale(rng, -8, -6)
     cell = 2.0 ** int(rng.integers(-15, -8))
     scales = [

@@ -11,7 +11,7 @@ from ..plan import Step
 from . import binary
 from .base import OpSpec
 from .binary import Fused as Add
-from .checks import multiplier, output, quant_of
+from .checks import is_wide, multiplier, output, quant_of
 from .weighted import range_fields
 
 _LEFT_SHIFTS = {"int8": 20, "int16": 15}
@@ -48,7 +48,7 @@ def _numbers(graph: Graph, op: Op) -> dict[str, int]:
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
     a, b = (graph.tensor(t) for t in op.inputs)
-    if a.shape != b.shape or a.data is not None or b.data is not None or binary.is_wide(graph, op):
+    if a.shape != b.shape or a.data is not None or b.data is not None or is_wide(graph, op):
         return binary.lower_binary(graph, op, _function, _numbers)
     fields = {"count": output(graph, op).size, "in2_zero_point": quant_of(b).zero_point} | _numbers(graph, op)
     operands = {"input": op.inputs[0], "input2": op.inputs[1], "output": op.outputs[0]}

@@ -21,6 +21,7 @@ from .checks import (
     activation_output,
     inconsistent,
     int8_operand,
+    is_wide,
     operand_count,
     output,
     present,
@@ -104,11 +105,6 @@ def check_broadcast(graph: Graph, op: Op, a: Tensor, b: Tensor) -> None:
 def limits(graph: Graph, op: Op) -> tuple[int, int]:
     """Lowest and highest output."""
     return activation_limits(graph, op, getattr(op.attrs, "activation", "NONE"))
-
-
-def is_wide(graph: Graph, op: Op) -> bool:
-    """Whether a checked operator computes with int16."""
-    return output(graph, op).dtype == "int16"
 
 
 def requantised(graph: Graph, op: Op, x: Array, scale: tuple[int, int]) -> Array:

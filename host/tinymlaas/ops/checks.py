@@ -58,12 +58,8 @@ def quant_of(tensor: Tensor) -> Quant:
 
 
 def int8_input(graph: Graph, op: Op, position: int = 0, role: str = "input") -> Tensor:
-    """Check that an input is a quantised int8 activation."""
-    tensor = operand(graph, op, position, role)
-    if tensor.data is not None:
-        raise refuse(graph, op, f"{role} '{tensor.name}' is a constant", "fold it when converting the model")
-    _activation(graph, op, tensor, role, ("int8",))
-    return tensor
+    """Check that an input is a quantised int8 activation, computed by the model."""
+    return activation_input(graph, op, position, role, ("int8",))
 
 
 def int8_operand(graph: Graph, op: Op, position: int, role: str, dtypes: tuple[str, ...] = ("int8",)) -> Tensor:
@@ -105,6 +101,11 @@ def activation_output(graph: Graph, op: Op, dtype: str) -> Tensor:
         raise refuse(graph, op, f"input is {dtype}, output '{tensor.name}' {tensor.dtype}", "quantise both alike")
     _activation(graph, op, tensor, "output", (dtype,))
     return tensor
+
+
+def is_wide(graph: Graph, op: Op) -> bool:
+    """Whether an operator computes with int16: its output says so."""
+    return output(graph, op).dtype == "int16"
 
 
 def _activation(graph: Graph, op: Op, tensor: Tensor, role: str, dtypes: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from ..tflite import schema
 from ..tflite.reader import Table
 from . import conv_int16, scratch, weighted
 from .base import OpSpec
-from .checks import activation_limits, inconsistent, present, quant_of, refuse, values
+from .checks import activation_limits, inconsistent, is_wide, present, quant_of, refuse, values
 from .convolution import Convolution, parse
 from .window import Window, check_window, window_of
 
@@ -28,7 +28,7 @@ def _check(graph: Graph, op: Op) -> None:
     check_window(graph, op, op.attrs, filter_h, filter_w, out_c)
     channels = graph.tensor(op.inputs[0]).shape[3]
     groups, rest = divmod(channels, in_c)
-    if rest or (groups > 1 and not weighted.is_wide(graph, op)) or out_c % groups:
+    if rest or (groups > 1 and not is_wide(graph, op)) or out_c % groups:
         raise refuse(
             graph,
             op,
@@ -64,7 +64,7 @@ def _lower(graph: Graph, op: Op, target: str) -> Step:
     weights = values(graph.tensor(op.inputs[weighted.WEIGHTS])).reshape(w.out_c, -1)
     reals = weighted.per_channel_reals(graph, op, w.out_c)
     limits = activation_limits(graph, op, op.attrs.activation)
-    if weighted.is_wide(graph, op):
+    if is_wide(graph, op):
         return conv_int16.lower(graph, op, w, weights, limits, reals, _macs(graph, op))
     return Step(
         "CONV_2D",

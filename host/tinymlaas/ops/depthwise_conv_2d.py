@@ -10,7 +10,7 @@ from ..tflite import schema
 from ..tflite.reader import Table
 from . import conv_int16, scratch, weighted
 from .base import OpSpec
-from .checks import activation_limits, inconsistent, present, quant_of, values
+from .checks import activation_limits, inconsistent, is_wide, present, quant_of, values
 from .convolution import Convolution, parse
 from .window import Window, check_window, window_of
 
@@ -58,7 +58,7 @@ def _lower(graph: Graph, op: Op, target: str) -> Step:
     by_tap = values(graph.tensor(op.inputs[weighted.WEIGHTS])).reshape(-1, w.out_c)
     reals = weighted.per_channel_reals(graph, op, w.out_c)
     limits = activation_limits(graph, op, op.attrs.activation)
-    if weighted.is_wide(graph, op):
+    if is_wide(graph, op):
         return conv_int16.lower(graph, op, w, by_tap.T, limits, reals, _macs(graph, op))
     # With one input channel it is a convolution, whose kernels share what they gather among all output channels.
     operator, weights, scratch_bytes = (

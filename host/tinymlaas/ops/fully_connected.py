@@ -13,7 +13,7 @@ from ..tflite import schema
 from ..tflite.reader import Table
 from . import conv_int16, scratch, weighted
 from .base import OpSpec
-from .checks import activation_limits, field_limits, inconsistent, output, present, quant_of, refuse, values
+from .checks import activation_limits, field_limits, inconsistent, is_wide, output, present, quant_of, refuse, values
 
 _MOST_WIDE = (1 << 16) - 1  # of rows and features of int16: what CONV_INT16 can say
 _MAX_BIAS_ERROR = 0.02  # of an output step: TFLite's limit in GetQuantizedConvolutionMultipler
@@ -52,7 +52,7 @@ def _check(graph: Graph, op: Op) -> None:
     if rows * in_features != image.size or rows * out_features != result.size or result.shape[-1:] != (out_features,):
         shapes = f"input {list(image.shape)}, weights {list(weights.shape)}, output {list(result.shape)}"
         raise inconsistent(graph, op, f"shapes do not fit together: {shapes}")
-    if weighted.is_wide(graph, op):
+    if is_wide(graph, op):
         field_limits(graph, op, {"rows": rows, "in_features": in_features, "out_features": out_features}, _MOST_WIDE)
     weighted.check_bias(graph, op, out_features, ("int32", "int64"))
     _check_bias_scale(graph, op, weights)
@@ -105,7 +105,7 @@ def _lower(graph: Graph, op: Op, target: str) -> Step:
     out_features, in_features = weights.shape
     rows = graph.tensor(op.inputs[0]).size // in_features
     limits = activation_limits(graph, op, op.attrs.activation)
-    if weighted.is_wide(graph, op):
+    if is_wide(graph, op):
         window = conv_int16.rows(rows, in_features, out_features)
         return conv_int16.lower(graph, op, window, weights, limits, _reals(graph, op), _macs(graph, op))
     sizes = {"rows": rows, "in_features": in_features, "out_features": out_features}

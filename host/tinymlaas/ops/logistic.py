@@ -9,7 +9,7 @@ import numpy as np
 from .. import quant as q
 from ..graph import Array, Graph, Op
 from ..tflite.reader import Table
-from .checks import output, quant_of, refuse
+from .checks import is_wide, output, quant_of, refuse
 from .lookup import check_either, spec
 from .sigmoid import check_wide, evaluate_wide, lower_wide
 
@@ -26,18 +26,19 @@ def _parse(options: Table) -> Logistic:
 
 
 def _check(graph: Graph, op: Op) -> None:
+    check_scales(graph, op, 256, -128)
+
+
+def check_scales(graph: Graph, op: Op, steps: int, zero_point: int) -> None:
+    """Check operands; of int8 the output has the scale 1 / steps and a zero point."""
     check_either(graph, op)
-    if output(graph, op).dtype == "int16":
+    if is_wide(graph, op):
         check_wide(graph, op)
-    else:
-        _check_narrow(graph, op)
-
-
-def _check_narrow(graph: Graph, op: Op) -> None:
+        return
     quant = quant_of(output(graph, op))
-    if (quant.scale, quant.zero_point) != (1 / 256, -128):
+    if (quant.scale, quant.zero_point) != (1 / steps, zero_point):
         found = f"output scale {quant.scale:g}, zero point {quant.zero_point}"
-        raise refuse(graph, op, found, "only 1/256 and -128 are supported")
+        raise refuse(graph, op, found, f"only 1/{steps} and {zero_point} are supported")
     fixed_point(graph, op)
 
 
@@ -60,7 +61,7 @@ def saturating(graph: Graph, op: Op, x: Array) -> tuple[Array, Array]:
 
 
 def _function(graph: Graph, op: Op, x: Array) -> Array:
-    if output(graph, op).dtype == "int16":
+    if is_wide(graph, op):
         return evaluate_wide(graph, op, x)
     scaled, outside = saturating(graph, op, x)
     inside = q.saturate(q.rounding_divide_by_pot(q.logistic(scaled), 31 - 8) - 128)

@@ -19,6 +19,7 @@ from .checks import (
     activation_output,
     int8_input,
     int8_output,
+    is_wide,
     operand_count,
     output,
     present,
@@ -46,7 +47,7 @@ def spec(
         return [table[np.ascontiguousarray(x).view(np.uint8)].reshape(output(graph, op).shape)]
 
     def lower(graph: Graph, op: Op, target: str) -> Step:
-        if wide is not None and output(graph, op).dtype == "int16":
+        if wide is not None and is_wide(graph, op):
             return wide(graph, op)
         return lookup_step(graph, op, op.inputs[0], _table(graph, op, function))
 

@@ -19,6 +19,7 @@ from .checks import (
     activation_output,
     constant,
     inconsistent,
+    is_wide,
     operand_count,
     output,
     present,
@@ -88,7 +89,7 @@ def _wide(graph: Graph, op: Op) -> tuple[Step, ...]:
 
 
 def _lower(graph: Graph, op: Op, target: str) -> Step | tuple[Step, ...]:
-    if output(graph, op).dtype == "int16":
+    if is_wide(graph, op):
         return _wide(graph, op)
     shape = graph.tensor(op.inputs[0]).shape
     paddings = values(graph.tensor(op.inputs[_PADDINGS])).tolist()

@@ -8,12 +8,13 @@ from ..graph import Graph, Op
 from ..plan import Step
 from ..tflite import schema
 from ..tflite.reader import Table
-from .binary import is_wide
+from .binary import wide_range
 from .checks import (
     activation_input,
     activation_limits,
     activation_output,
     inconsistent,
+    is_wide,
     operand_count,
     quant_of,
     refuse,
@@ -78,15 +79,12 @@ def window(graph: Graph, op: Op) -> Window:
 
 def lower(graph: Graph, op: Op, target: str) -> Step:
     """The step of either pool."""
-    limits, operands = (
-        activation_limits(graph, op, op.attrs.activation),
-        {"input": op.inputs[0], "output": op.outputs[0]},
-    )
-    operands = {name: graph.storage(tensor) for name, tensor in operands.items()}
+    limits = activation_limits(graph, op, op.attrs.activation)
+    operands = {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])}
     fields = window(graph, op).fields()
     if not is_wide(graph, op):
         return Step(op.code, op, fields | range_fields(graph, op, limits), operands)
-    fields |= {"wide_min": limits[0], "wide_max": limits[1], "function": int(op.code == "AVERAGE_POOL_2D")}
+    fields |= wide_range(limits) | {"function": int(op.code == "AVERAGE_POOL_2D")}
     return Step("POOL_INT16", op, fields, operands)
 
 

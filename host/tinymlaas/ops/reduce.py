@@ -20,6 +20,7 @@ from .checks import (
     activation_output,
     constant,
     inconsistent,
+    is_wide,
     multiplier,
     operand_count,
     output,
@@ -157,7 +158,7 @@ def _lower(graph: Graph, op: Op, target: str) -> Step:
         "function": REDUCE_FUNCTIONS[{"REDUCE_MAX": "MAX", "REDUCE_MIN": "MIN"}.get(op.code, "SUM")],
     }
     operands = {"input": graph.storage(op.inputs[0]), "output": graph.storage(op.outputs[0])}
-    return Step("REDUCE_INT16" if output(graph, op).dtype == "int16" else "REDUCE", op, fields, operands)
+    return Step("REDUCE_INT16" if is_wide(graph, op) else "REDUCE", op, fields, operands)
 
 
 def _no_macs(graph: Graph, op: Op) -> int:

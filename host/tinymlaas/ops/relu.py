@@ -20,6 +20,7 @@ from .checks import (
     activation_input,
     activation_limits,
     activation_output,
+    is_wide,
     multiplier,
     operand_count,
     output,
@@ -91,7 +92,7 @@ def _wide(graph: Graph, op: Op) -> Step:
 
 
 def _lower(graph: Graph, op: Op, target: str) -> Step:
-    if binary.is_wide(graph, op):
+    if is_wide(graph, op):
         return _wide(graph, op)
     if _rescales(graph, op):
         table = _function(graph, op, all_bytes("int8").astype(np.int64)).view(np.uint8)

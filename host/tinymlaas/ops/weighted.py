@@ -14,6 +14,7 @@ from .checks import (
     activation_output,
     constant,
     inconsistent,
+    is_wide,
     multiplier,
     operand_count,
     output,
@@ -76,11 +77,6 @@ def check_multipliers(graph: Graph, op: Op, reals: Iterable[float]) -> None:
     most = _MOST_SHIFT_WIDE if sums_64_bits(graph, op) else 30
     for channel, real in enumerate(reals):
         multiplier(graph, op, real, f"scale ratio of channel {channel}", most)
-
-
-def is_wide(graph: Graph, op: Op) -> bool:
-    """Whether activations are int16."""
-    return output(graph, op).dtype == "int16"
 
 
 def sums_64_bits(graph: Graph, op: Op) -> bool:

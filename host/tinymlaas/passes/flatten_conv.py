@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ..graph import Graph, Op
 from ..ops import weighted
+from ..ops.checks import is_wide
 from ..ops.fully_connected import FullyConnected
 from ..ops.window import window_of
 
@@ -13,7 +14,7 @@ from ..ops.window import window_of
 def run(graph: Graph, target: str) -> Graph:
     """Replace all of them: streaming models consist of them, and heads of classifiers. Layers of int16 have one kernel for both."""
     for op in graph.ops:
-        if op.code == "CONV_2D" and not weighted.is_wide(graph, op) and _sees_everything_once(graph, op):
+        if op.code == "CONV_2D" and not is_wide(graph, op) and _sees_everything_once(graph, op):
             graph = _flatten(graph, op)
     return graph
 
